@@ -1,0 +1,49 @@
+# The one task runner: what CI runs is what a person runs.  `make` alone lists the targets.
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+READY := .venv/.ready
+# The environment's programs call each other by name (nbgrader calls alembic, for one).
+export PATH := $(BIN):$(PATH)
+SHELL := /bin/bash
+
+.DEFAULT_GOAL := help
+.PHONY: help book test fast lab exercises bench doctor lint clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+# Everything that the other targets need, in .venv, at the versions of constraints.txt.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,plot,data]' --group dev
+	@touch $@
+
+book: $(READY)  ## build the book into _build/html, running every chapter
+	$(BIN)/jupyter-book build . -n -W --keep-going
+
+test: $(READY)  ## every test: slow ones too, every chapter and every assignment from its text
+	$(BIN)/pytest -m 'not gpu' --nbval-lax tests chapters exercises/assignments
+
+fast: $(READY)  ## the tests that take seconds
+	$(BIN)/pytest
+
+lab: $(READY)  ## open chapters and exercises as notebooks; what is saved lands in the text files
+	$(BIN)/jupyter lab
+
+exercises: $(READY)  ## build the course: exercises/source and exercises/release
+	$(BIN)/python -m exercises.build
+
+bench: $(READY)  ## time the LSTMs beside torch.nn and the bare matrix products
+	$(BIN)/lstmkit bench lstm
+
+doctor: $(READY)  ## what this machine has, and what each missing thing costs
+	$(BIN)/lstmkit doctor
+
+lint: $(READY)  ## what the pre-commit hooks check
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+clean:  ## remove what the other targets made, but for the environment
+	rm -rf _build exercises/source exercises/release
