@@ -1,0 +1,1 @@
+"""The cells' equations, written once: plain expressions of sigmoid, tanh, + - and *."""

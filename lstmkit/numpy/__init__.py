@@ -1,0 +1,1 @@
+"""The book's reference in NumPy: every gradient by hand, nothing but NumPy imported."""
