@@ -30,7 +30,7 @@ def forward(cell, params, x, state, keep_cache=True):
     Without the cache the values are the same to the last bit, and memory does not hold the gates of every step.
     """
     W_x, W_h, b = params
-    (T, B, D), H = x.shape, W_h.shape[1]
+    (T, B, D), H, G = x.shape, W_h.shape[1], W_h.shape[0] // W_h.shape[1]
     W = np.concatenate([W_h, W_x, b[:, None]], axis=1)
     columns = np.empty((T + 1, H + D + 1, B), x.dtype)
     columns[0, :H] = state[0].T
@@ -43,8 +43,8 @@ def forward(cell, params, x, state, keep_cache=True):
         for history, field in zip(kept, carried, strict=True):
             history[0] = field
         saved = np.empty((T, len(cell.SAVED), H, B), x.dtype)
-    a = np.empty((W.shape[0], B), x.dtype)
-    gates = a.reshape(-1, H, B)
+    a = np.empty((G * H, B), x.dtype)
+    gates = a.reshape(G, H, B)
     for t in range(T):
         np.matmul(W, columns[t], out=a)
         columns[t + 1, :H], *rest = cell.step(*gates, *carried)
@@ -84,7 +84,7 @@ def backward(cell, params, d_hs, cache, d_state):
                 row[:] = value
             d_carried = gradients[G:]
             d_h = W_hT @ d_a[t - start].reshape(G * H, B)
-        block = d_a[: stop - start].reshape(-1, G * H, B)
+        block = d_a[: stop - start].reshape(stop - start, G * H, B)
         d_W += np.tensordot(block, columns[start:stop], axes=((0, 2), (0, 2)))
         d_x[start:stop] = np.matmul(W_xT, block).transpose(0, 2, 1)
     d_first = tuple(field.T.copy() for field in (d_h, *d_carried))

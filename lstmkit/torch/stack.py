@@ -79,7 +79,7 @@ def run(module, cell, x, state, names):
         raise ValueError(f"input must be 2-D (T, D) or 3-D, a batch, but its shape is {tuple(x.shape)}")
     batched = x.dim() == 3
     if not batched:
-        x, state = x.unsqueeze(1), None if state is None else tuple(field.unsqueeze(1) for field in state)
+        x, state = x.unsqueeze(1), None if state is None else _batch_of_one(module, state, names)
     time_first = x.transpose(0, 1) if batched and module.batch_first else x
     T, B, _ = time_first.shape
     data, treads = _checked(module, time_first.flatten(0, 1)), [(T, B)]
@@ -88,6 +88,17 @@ def run(module, cell, x, state, names):
     if not batched:
         return hs.squeeze(1), tuple(field.squeeze(1) for field in last)
     return hs.transpose(0, 1) if module.batch_first else hs, last
+
+
+def _batch_of_one(module, state, names):
+    """The state of an input without a batch, (L·S, H), as one of a batch of one, (L·S, 1, H)."""
+    shape = (len(suffixes(module)), module.hidden_size)
+    for name, field in zip(names, state, strict=False):  # how many there are is checked with their batch
+        if tuple(field.shape) != shape:
+            raise ValueError(
+                f"{name} must have shape (L·S, H) = {shape}, as the input has no batch, but its shape is {tuple(field.shape)}"
+            )
+    return tuple(field.unsqueeze(1) for field in state)
 
 
 def _layers(module, cell, data, treads, state):
