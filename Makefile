@@ -4,10 +4,13 @@ BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
 # The environment's programs call each other by name (nbgrader calls alembic, for one).
 export PATH := $(BIN):$(PATH)
+# The products of the experiments are small: a second thread costs more than it brings.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
 SHELL := /bin/bash
 
 .DEFAULT_GOAL := help
-.PHONY: help book test fast lab exercises bench doctor lint clean
+.PHONY: help book test fast lab exercises picture bench doctor lint clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,10 +34,14 @@ fast: $(READY)  ## the tests that take seconds
 	$(BIN)/pytest
 
 lab: $(READY)  ## open chapters and exercises as notebooks; what is saved lands in the text files
-	$(BIN)/jupyter lab
+	JUPYTER_CONFIG_PATH=$(CURDIR)/.jupyter $(BIN)/jupyter lab
 
 exercises: $(READY)  ## build the course: exercises/source and exercises/release
 	$(BIN)/python -m exercises.build
+
+picture: $(READY)  ## draw the README's picture anew, from a network trained on the spot
+	$(BIN)/python -c "from lstmkit import plotting; from lstmkit.experiments import gates_on_adding; plotting.use_style(); \
+	  plotting.gate_reading(gates_on_adding.run()['example']).savefig('chapters/_static/gates_on_adding.svg')"
 
 bench: $(READY)  ## time the LSTMs beside torch.nn and the bare matrix products
 	$(BIN)/lstmkit bench lstm
