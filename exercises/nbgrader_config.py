@@ -1,0 +1,22 @@
+"""Settings of nbgrader for this course; read by every `nbgrader` command that runs in this folder."""
+
+import os
+
+c = get_config()  # noqa: F821 - nbgrader puts it here
+
+c.CourseDirectory.course_id = "lstm-measured"
+# A key in text form must never be copied into a release; notebooks are the only product.
+c.CourseDirectory.ignore = [".ipynb_checkpoints", "__pycache__", "*.pyc", "*.py", "*.md", "*.yml"]
+
+# Where release, fetch, submit and collect meet; nbgrader's own default if the variable is not set.
+if "LSTM_EXCHANGE" in os.environ:
+    c.Exchange.root = os.environ["LSTM_EXCHANGE"]
+
+c.ClearSolutions.code_stub = {"python": "raise NotImplementedError()"}
+c.Execute.timeout = 120  # seconds for one cell; a check ends each call of a student's function long before
+# nbgrader shows hidden tests in the feedback; this takes them out again.
+c.GenerateFeedback.preprocessors = [
+    "nbgrader.preprocessors.GetGrades",
+    "nbgrader.preprocessors.ClearHiddenTests",
+    "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+]

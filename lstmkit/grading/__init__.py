@@ -1,0 +1,1 @@
+"""Checks that teach: points for every part, and a message that names the likely mistake."""
