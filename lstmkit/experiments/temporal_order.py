@@ -49,7 +49,7 @@ def chrono_bias(rng, H, T_max):
     forget gate lets go.
     """
     if T_max < 3:
-        raise ValueError(f"T_max is {T_max}; the longest memory must be 3 steps or more")
+        raise ValueError(f"T_max is {T_max}; it must be 3 steps or more")
     b_f = np.log(rng.uniform(1, T_max - 1, H))
     return np.concatenate([-b_f, b_f, np.zeros(2 * H)])
 

@@ -73,7 +73,10 @@ def count_params(D, H, biases=1):
 
 
 def step(params, x_t, state):
-    """One time step of x_t (B, D).  Returns the new State, fields (B, H), and what `step_backward` needs."""
+    """One time step of x_t (B, D).
+
+    Returns the new State, fields (B, H), and what `step_backward` needs.
+    """
     params, x_t, state = _check(params, "x_t", x_t, "B D", state)
     a = x_t @ params.W_x.T + state.h @ params.W_h.T + params.b
     a_i, a_f, a_g, a_o = np.split(a, 4, axis=-1)
@@ -82,7 +85,10 @@ def step(params, x_t, state):
 
 
 def step_backward(params, d_state, cache):
-    """∂L/∂x_t (B, D), the gradient at the previous State and that of the Params, from the one at the new State."""
+    """The way back through one step, from the gradient at the new State.
+
+    Returns ∂L/∂x_t (B, D), the gradient at the previous State, and that of the Params.
+    """
     x_t, state, saved = cache
     params, _, d_state = _check(params, "x_t", x_t, "B D", d_state, "d_state")
     *d_a, d_c_prev = cell.step_backward(d_state.h, d_state.c, *saved, state.c)

@@ -50,14 +50,20 @@ def count_params(D, H, biases=1):
 
 
 def step(params, x_t, state):
-    """One time step of x_t (B, D).  Returns the new State, h of (B, H), and what `step_backward` needs."""
+    """One time step of x_t (B, D).
+
+    Returns the new State, h of (B, H), and what `step_backward` needs.
+    """
     params, x_t, state = _check(params, "x_t", x_t, "B D", state)
     h, *saved = cell.step(x_t @ params.W_x.T + state.h @ params.W_h.T + params.b)
     return State(h), (x_t, state, saved)
 
 
 def step_backward(params, d_state, cache):
-    """∂L/∂x_t (B, D), the gradient at the previous State and that of the Params, from the one at the new State."""
+    """The way back through one step, from the gradient at the new State.
+
+    Returns ∂L/∂x_t (B, D), the gradient at the previous State, and that of the Params.
+    """
     x_t, state, saved = cache
     params, _, d_state = _check(params, "x_t", x_t, "B D", d_state, "d_state")
     (d_a,) = cell.step_backward(d_state.h, *saved)

@@ -25,11 +25,16 @@ def predict(cell, network, x):
 
 
 def gradients(cell, network, x, d_loss):
-    """The prediction (B, O), ∂L/∂x (T, B, D), and a Network of gradients; d_loss maps the prediction to ∂L/∂prediction."""
+    """Forward, the read-out of the last hidden state, and the way back.
+
+    d_loss maps the prediction (B, O) to ∂L/∂prediction.  Returns the prediction,
+    ∂L/∂x (T, B, D), and a Network of gradients.
+    """
     hs, _, cache = cell.forward(network.cell, x)
     prediction = linear.forward(network.readout, hs[-1])
     d_hs = np.zeros_like(hs)  # the loss speaks to the last hidden state alone
-    d_hs[-1], d_readout = linear.backward(network.readout, d_loss(prediction), hs[-1])
+    d_prediction = d_loss(prediction)
+    d_hs[-1], d_readout = linear.backward(network.readout, d_prediction, hs[-1])
     d_x, _, d_cell = cell.backward(network.cell, d_hs, cache)
     return prediction, d_x, Network(d_cell, d_readout)
 
