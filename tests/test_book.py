@@ -1,0 +1,151 @@
+"""The book as a reader meets it: complete, described for those who cannot see a figure, and silent on the network.
+
+The pages are read from _build/html, which `make book` writes; without it, or without Chromium, those tests are skipped.
+"""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lstmkit import plotting
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = ROOT / "chapters"
+PAGES = ROOT / "_build" / "html" / "chapters"
+CLAIMS = {"sequence_problem": (1, 13), "architecture": (3, 17), "gates": (4, 17), "mathematics": (5, 15)}
+# What keeps Chromium itself from talking to anybody, so that a foreign request is the page's.
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+
+
+def in_contents():
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    return sorted(Path(file).name for file in [contents["root"], *chapters])
+
+
+def text_of(name):
+    return (CHAPTERS / f"{name}.md").read_text(encoding="utf-8")
+
+
+NAMES = sorted(path.stem for path in CHAPTERS.glob("*.md"))
+
+
+def test_every_page_is_in_the_contents_once():
+    assert in_contents() == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_figure_has_alt_text_that_says_something(name):
+    text = text_of(name)
+    cells = re.findall(r"```\{code-cell\}.*?\n```", text, flags=re.DOTALL)
+    for cell in cells:
+        if re.search(r"^\s+figure:", cell, flags=re.MULTILINE):
+            assert re.search(r"^\s+alt:", cell, flags=re.MULTILINE), cell.split("---")[1]
+            alt = re.search(r"^\s+alt: ?\|?\s*(.*?)\n---", cell, flags=re.MULTILINE | re.DOTALL)[1]
+            assert len(alt.split()) >= 12, f"too short to state a finding: {alt}"
+    for figure in re.findall(r"```\{(?:figure|image)\}.*?\n```", text, flags=re.DOTALL):
+        assert ":alt:" in figure, figure
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_citation_is_in_the_references(name):
+    keys = set(re.findall(r"^@\w+\{([^,\s]+),", (CHAPTERS / "references.bib").read_text(encoding="utf-8"), flags=re.M))
+    cited = {key for keys in re.findall(r"\{cite:\w+\}`([^`]+)`", text_of(name)) for key in re.split(r"\s*,\s*", keys)}
+    assert cited <= keys, cited - keys
+
+
+def test_references_are_unique():
+    keys = re.findall(r"^@\w+\{([^,\s]+),", (CHAPTERS / "references.bib").read_text(encoding="utf-8"), flags=re.M)
+    assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize(("name", "section", "count"), [(name, *claims) for name, claims in CLAIMS.items()])
+def test_every_claim_has_its_place(name, section, count):
+    anchors = re.findall(rf"\{{#claim-{section}-(\d+)\}}", text_of(name))
+    assert sorted(map(int, anchors)) == list(range(1, count + 1))
+
+
+def grey(colour):
+    """Lightness L* of a colour, 0 black to 100 white (CIE 1976)."""
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    y = sum(weight * p for weight, p in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return 116 * y ** (1 / 3) - 16 if y > 0.008856 else 903.3 * y
+
+
+def test_the_palette_differs_in_grey():
+    greys = sorted(map(grey, plotting.COLOURS.values()))
+    assert min(b - a for a, b in zip(greys, greys[1:], strict=False)) > 5
+    assert max(greys) < 65  # dark enough for white paper
+
+
+def test_every_symbol_has_a_colour_and_a_line():
+    assert set(plotting.COLOURS) == set(plotting.LINES) == set("ifgoch")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium, the system's own."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    if not (PAGES / "index.html").exists():
+        pytest.skip("the book is not built: run `make book` first")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+LOOKS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 375, "height": 740}},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_opens_from_disk(chromium, name, look):
+    complaints = []
+    with chromium.new_context(**LOOKS[look]) as context:
+        page = context.new_page()
+        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+        page.on(
+            "request",
+            lambda request: (
+                None if request.url.startswith(("file:", "data:", "blob:")) else complaints.append(request.url)
+            ),
+        )
+        page.goto((PAGES / f"{name}.html").as_uri())
+        if page.locator(".math").count():
+            page.wait_for_selector("mjx-container", state="attached")
+            page.evaluate("MathJax.startup.promise.then(() => true)")
+            assert page.locator(".math:not(:has(mjx-container))").count() == 0
+            assert page.locator("mjx-merror").count() == 0
+        page.wait_for_timeout(300)  # for what a page starts after it has loaded
+        assert complaints == []
+        assert page.evaluate("document.documentElement.dataset.theme") == LOOKS[look]["color_scheme"]
+        assert page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]
+        broken = page.evaluate("[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)")
+        assert broken == []
+        assert page.evaluate("[...document.querySelectorAll('figure img, .cell_output img')].every(i => i.alt)")
+
+
+@pytest.mark.slow
+def test_search_finds_a_term_from_disk(chromium):
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto((PAGES.parent / "search.html").as_uri() + "?q=forget+gate")
+        page.wait_for_selector("#search-results li a")
+        assert "gates" in " ".join(page.locator("#search-results li a").all_inner_texts()).lower()
