@@ -1,7 +1,7 @@
 """Seeds and torch, for every test.
 
-A random test draws from `rng`.  Each session takes a fresh seed, so that the suite sees new numbers every day; a failing
-test prints its seed among the captured output, and `pytest --seed N` (or LSTMKIT_SEED=N) repeats it.
+A random test draws from `rng`.  Each session takes a fresh seed, so that the suite sees new numbers every day; a
+failing test prints its seed among the captured output, and `pytest --seed N` (or LSTMKIT_SEED=N) repeats it.
 """
 
 import os

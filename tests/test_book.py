@@ -3,6 +3,7 @@
 The pages are read from _build/html, which `make book` writes; without it, or without Chromium, those tests are skipped.
 """
 
+import itertools
 import re
 import shutil
 from pathlib import Path
@@ -17,10 +18,15 @@ CHAPTERS = ROOT / "chapters"
 PAGES = ROOT / "_build" / "html" / "chapters"
 CLAIMS = {"sequence_problem": (1, 13), "architecture": (3, 17), "gates": (4, 17), "mathematics": (5, 15)}
 # What keeps Chromium itself from talking to anybody, so that a foreign request is the page's.
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def in_contents():
@@ -81,12 +87,15 @@ def grey(colour):
 
 def test_the_palette_differs_in_grey():
     greys = sorted(map(grey, plotting.COLOURS.values()))
-    assert min(b - a for a, b in zip(greys, greys[1:], strict=False)) > 5
+    assert min(b - a for a, b in itertools.pairwise(greys)) > 5
     assert max(greys) < 65  # dark enough for white paper
 
 
 def test_every_symbol_has_a_colour_and_a_line():
     assert set(plotting.COLOURS) == set(plotting.LINES) == set("ifgoch")
+
+
+OURS = ("file:", "data:", "blob:")  # addresses that ask nobody
 
 
 @pytest.fixture(scope="module")
@@ -121,12 +130,7 @@ def test_a_page_opens_from_disk(chromium, name, look):
         page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-        page.on(
-            "request",
-            lambda request: (
-                None if request.url.startswith(("file:", "data:", "blob:")) else complaints.append(request.url)
-            ),
-        )
+        page.on("request", lambda request: None if request.url.startswith(OURS) else complaints.append(request.url))
         page.goto((PAGES / f"{name}.html").as_uri())
         if page.locator(".math").count():
             page.wait_for_selector("mjx-container", state="attached")

@@ -489,7 +489,7 @@ def same_outputs_and_gradients(torch, ours, theirs, x, hx, pack=lambda x: x):
             .replace("bias_hh", "b")
         )
         torch.testing.assert_close(
-            gradients[0][ours_name], gradient, rtol=1e-10, atol=1e-10, msg=lambda m: f"{ours_name}: {m}"
+            gradients[0][ours_name], gradient, rtol=1e-10, atol=1e-10, msg=lambda m, name=ours_name: f"{name}: {m}"
         )
 
 

@@ -120,7 +120,7 @@ def test_saturation_is_silent(rng, dtype):
     params = rnn.Params(*(p.astype(dtype) for p in params._replace(b=1000 * np.sign(params.b))))
     state, d_state = rnn.State(state.h.astype(dtype)), rnn.State(d_state.h.astype(dtype))
     with np.errstate(all="raise", under="ignore"):
-        hs, last, cache = rnn.forward(params, x.astype(dtype), state)
+        hs, _, cache = rnn.forward(params, x.astype(dtype), state)
         d_x, d_first, d_params = rnn.backward(params, d_hs.astype(dtype), cache, d_state)
     assert np.isin(hs, (-1, 1)).all()
     for gradient in (d_x, *d_first, *d_params):

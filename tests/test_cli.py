@@ -1,0 +1,106 @@
+"""The command line: what it prints, how it ends, and what it says to a wrong word.  No timing is asserted."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lstmkit import cli, doctor
+
+
+def test_doctor_prints_one_table_and_ends_well(capsys):
+    assert cli.main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for name in ("Python", "NumPy", "PyTorch", "Chromium", "bubblewrap", "nbgrader", "disk"):
+        assert name in out
+
+
+def test_doctor_says_what_a_missing_thing_costs():
+    rows = [
+        doctor.Row("Python", True, "3.12", needed=True),
+        doctor.Row("PyTorch", False, "not here", "no lstmkit.torch"),
+    ]
+    text = doctor.table(rows)
+    assert "cost: no lstmkit.torch" in text
+    assert "missing: PyTorch" in text
+    assert doctor.usable(rows)
+    assert not doctor.usable([doctor.Row("NumPy", False, "", "nothing runs", needed=True)])
+
+
+def test_run_without_a_name_lists_the_experiments_and_their_questions(capsys):
+    assert cli.main(["run"]) == 0
+    out = capsys.readouterr().out
+    for name in ("gates_on_adding", "gradient_lag", "latch", "sunspots", "temporal_order"):
+        assert name in out
+    assert "?" in out
+
+
+def test_run_prints_numbers_and_writes_them(capsys, tmp_path):
+    file = tmp_path / "counts.json"
+    assert cli.main(["run", "parameter_count", "--seeds", "2", "--json", str(file)]) == 0
+    assert "exact" in capsys.readouterr().out
+    record = json.loads(file.read_text())
+    assert "parameter_count" in json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "gates_on_addin"], "gates_on_adding"),
+        (["run", "parameter_count", "--device", "tpu"], "cpu or cuda"),
+        (["run", "gradient_lag", "--scale", "huge"], "live"),
+    ],
+)
+def test_a_wrong_word_gets_a_cure(capsys, arguments, words):
+    assert cli.main(arguments) != 0
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["bench", "lstm", "--shapes", "100,32"], "T,B,D,H"),
+        (["bench", "lstm", "--rounds", "0"], "at least 1"),
+        (["bench", "lstm", "--dtype", "float16"], "float32"),
+        (["run", "parameter_count", "--seeds", "none"], "at least 1"),
+        (["dance"], "doctor"),
+    ],
+)
+def test_a_malformed_line_ends_with_2(capsys, arguments, words):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [[], ["doctor"], ["bench"], ["run"]])
+def test_help_has_an_example(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--help"])
+    assert ended.value.code == 0
+    assert "example: lstmkit" in capsys.readouterr().out
+
+
+def test_ctrl_c_ends_cleanly(capsys, monkeypatch):
+    def interrupted(chosen):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "run_doctor", interrupted)
+    assert cli.main(["doctor"]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_python_m_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "lstmkit", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("lstmkit ")
+
+
+@pytest.mark.slow
+def test_bench_names_the_machine_and_every_contender(tmp_path):
+    file = tmp_path / "bench.json"
+    command = [sys.executable, "-m", "lstmkit", "bench", "lstm", "--shapes", "7,3,2,5", "--dtype", "float64"]
+    done = subprocess.run([*command, "--rounds", "2", "--json", str(file)], capture_output=True, text=True, check=True)
+    for word in ("lstmkit.numpy", "lstmkit.torch", "torch.nn.LSTM", "bare products", "x floor", "median of 2 rounds"):
+        assert word in done.stdout
+    assert len(json.loads(file.read_text())["results"]) == 1
