@@ -1,7 +1,7 @@
 """Run the book's text sources as notebooks: `pytest --nbval-lax chapters exercises/assignments`.
 
-nbval runs .ipynb files; ours are MyST Markdown (chapters) and Python scripts with cells (assignments), so each is converted into
-_build/nbval on the way.  Without --nbval or --nbval-lax, pytest collects none of them.
+nbval runs .ipynb files; ours are MyST Markdown (chapters) and Python scripts with cells (assignments), so each is
+converted into _build/nbval on the way.  Without --nbval or --nbval-lax, pytest collects none of them.
 """
 
 from pathlib import Path
@@ -56,7 +56,8 @@ def pytest_collect_file(file_path, parent):
 
         def collect(self):
             notebook = jupytext.read(self.path)
-            notebook.metadata.setdefault("kernelspec", {"name": "python3", "display_name": "Python 3", "language": "python"})
+            kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+            notebook.metadata.setdefault("kernelspec", kernel)
             Path(self.fspath).parent.mkdir(parents=True, exist_ok=True)
             jupytext.write(notebook, self.fspath, version=4)
             return super().collect()

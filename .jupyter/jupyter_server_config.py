@@ -1,7 +1,7 @@
 """JupyterLab for this book: `JUPYTER_CONFIG_PATH=$PWD/.jupyter jupyter lab`, or `make lab`.
 
-It shows two folders, chapters and assignments, whose text files open as notebooks; saving one writes the text file.  They are
-links in _build/lab, so that the package's own modules, which are Python files too, do not open as notebooks.
+It shows two folders, chapters and assignments, whose text files open as notebooks; saving one writes the text file.
+They are links in _build/lab, so that the package's own modules, which are Python files too, do not open as notebooks.
 """
 
 from pathlib import Path
@@ -23,7 +23,9 @@ for name, target in {"chapters": root / "chapters", "assignments": root / "exerc
 c.ServerApp.root_dir = str(view)
 c.FileCheckpoints.checkpoint_dir = str(root / "_build" / "lab-checkpoints")
 # Text files keep the header they have: no version of jupytext, no details of this machine's kernel.
-c.TextFileContentsManager.notebook_metadata_filter = "jupytext,kernelspec,-jupytext.text_representation.jupytext_version"
+c.TextFileContentsManager.notebook_metadata_filter = (
+    "jupytext,kernelspec,-jupytext.text_representation.jupytext_version"
+)
 
 
 class Unwrapped(jupytext.myst.CompactDumper):

@@ -26,6 +26,8 @@ PASSES = ("forward", "forward + backward")
 
 
 class Shape(NamedTuple):
+    """T steps, B sequences, D inputs, H units."""
+
     T: int
     B: int
     D: int
@@ -36,6 +38,8 @@ SHAPES = (Shape(100, 32, 64, 128), Shape(256, 1, 64, 128), Shape(100, 64, 128, 2
 
 
 class Contender(NamedTuple):
+    """A name, its forward pass, and its forward and backward pass; bare: nothing but the matrix products."""
+
     name: str
     forward: object  # () -> hs (T, B, H), or None for bare products
     both: object  # () -> hs (T, B, H), d_x (T, B, D), or None for bare products
@@ -153,6 +157,7 @@ def ratios(field, timings):
 
 
 def median(values):
+    """The middle of some numbers, or the mean of the two middle ones."""
     ordered, n = sorted(values), len(values)
     return (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
 
@@ -192,6 +197,7 @@ def contenders(shape, dtype, threads):
 
 
 def ours_in_numpy(params, x, d_hs):
+    """lstmkit.numpy.lstm."""
     from lstmkit.numpy import lstm
 
     def both():
@@ -360,9 +366,10 @@ def table(report):
     """The report as text."""
     machine = report["machine"]
     running_as = f" as {machine['blas_core']}" if machine["blas_core"] else ""
+    blas = f"{machine['blas']}{running_as}"
     lines = [
-        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, load average {machine['load_average']}",
-        f"Python {machine['python']}, NumPy {machine['numpy']} on {machine['blas']}{running_as}, PyTorch {machine['torch']}",
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, load {machine['load_average']}",
+        f"Python {machine['python']}, NumPy {machine['numpy']} on {blas}, PyTorch {machine['torch']}",
     ]
     for result in report["results"]:
         shape = " ".join(f"{letter}={size}" for letter, size in result["shape"].items())
@@ -401,7 +408,8 @@ class Bar:
     def draw(self):
         if self.on:
             filled = 30 * self.done // self.total
-            print(f"\r[{'#' * filled:<30}] {self.done}/{self.total} {self.label:<28}", end="", file=sys.stderr, flush=True)
+            bar = f"[{'#' * filled:<30}] {self.done}/{self.total} {self.label:<28}"
+            print(f"\r{bar}", end="", file=sys.stderr, flush=True)
 
     def close(self):
         if self.on:

@@ -67,7 +67,7 @@ def parser():
     sub.add_argument(
         "--threads", nargs="+", type=threads, default=[1], metavar="N", help="numbers of threads, or `all` (default: 1)"
     )
-    sub.add_argument("--rounds", type=at_least_one, default=9, metavar="N", help="timings of each contender (default: 9)")
+    sub.add_argument("--rounds", type=at_least_one, default=9, metavar="N", help="timings of each (default: 9)")
     sub.add_argument("--json", type=new_file, metavar="FILE", help="write every single timing there as well")
     sub.set_defaults(command=run_bench)
 
@@ -75,7 +75,7 @@ def parser():
     example = "example: lstmkit run parameter_count --seeds 3 --json counts.json"
     sub = commands.add_parser("run", help=about, description=about, epilog=example)
     sub.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="its name, as `lstmkit run` lists it")
-    sub.add_argument("--seeds", type=at_least_one, default=1, metavar="N", help="run it with the seeds 0 to N-1 (default: 1)")
+    sub.add_argument("--seeds", type=at_least_one, default=1, metavar="N", help="seeds 0 to N-1 (default: 1)")
     sub.add_argument("--scale", default="live", help="how large: `live` is what the book runs as it is built (default)")
     sub.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     sub.add_argument("--json", type=new_file, metavar="FILE", help="write the numbers of every seed there as well")
@@ -91,6 +91,7 @@ def run_doctor(chosen):
 
 
 def run_bench(chosen):
+    """`lstmkit bench`."""
     counts = list(dict.fromkeys(chosen.threads))
     try:
         report = bench.bench(chosen.shapes, list(dict.fromkeys(chosen.dtype)), counts, chosen.rounds, progress=True)
@@ -104,6 +105,7 @@ def run_bench(chosen):
 
 
 def run_experiment(chosen):
+    """`lstmkit run`; without a name, the list of experiments and the questions they ask."""
     names = experiments()
     if chosen.experiment is None:
         width = max(map(len, names), default=0)
@@ -150,6 +152,7 @@ def one_run(experiment, seed, scale, device):
 
 
 def show(done):
+    """Print the numbers of one run."""
     print(f"seed {done['seed']}: {done['cpu_seconds']:.2f} CPU seconds, {done['wall_seconds']:.2f} seconds")
     flat = dict(leaves(done["numbers"]))
     width = min(40, max(map(len, flat), default=0))
@@ -233,15 +236,18 @@ def written(value):
 
 
 def flattened(value):
+    """The numbers of nested lists, one after the other."""
     for item in value:
         yield from flattened(item) if isinstance(item, list) else [item]
 
 
 def is_number(value):
+    """Whether a value of a result can be averaged over seeds."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def check_device(device):
+    """Mistake unless the device can be had here."""
     if device == "cpu":
         return
     if device.partition(":")[0] != "cuda":
@@ -255,16 +261,20 @@ def check_device(device):
 
 
 def shape(text):
+    """T,B,D,H as a Shape."""
     try:
         sizes = bench.Shape(*map(int, text.split(",")))
     except (ValueError, TypeError):
         sizes = (0,)
     if min(sizes) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not T,B,D,H: four whole numbers of at least 1, such as 100,32,64,128")
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not T,B,D,H: four whole numbers from 1 up, such as 100,32,64,128"
+        )
     return sizes
 
 
 def threads(text):
+    """A number of threads, or `all` of them."""
     cores = bench.all_cores()
     if text == "all":
         return cores
@@ -274,6 +284,7 @@ def threads(text):
 
 
 def at_least_one(text):
+    """A whole number from 1 up."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)

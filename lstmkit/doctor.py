@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 
 class Row(NamedTuple):
+    """One line of the table: what was looked for, what was found, and what a missing one costs."""
+
     name: str
     found: bool
     detail: str
@@ -30,9 +32,8 @@ def look():
         numpy(),
         torch(),
         gpu(),
-        triton(),
         package("matplotlib", "no figures: the experiments still print their numbers"),
-        package("jupyter-book", "no book: install the extra that `make book` uses"),
+        package("jupyter-book", "no book: `make book` installs it, in .venv"),
         package("jupytext", "chapters and exercises cannot be opened as notebooks in JupyterLab"),
         package("nbgrader", "the exercises can be read and solved, but not built, collected or graded"),
         chromium(),
@@ -64,12 +65,14 @@ def usable(rows):
 
 
 def python():
+    """The Python that runs this."""
     detail = f"{platform.python_version()} on {platform.system()} {platform.machine()}, {sys.executable}"
     new_enough = sys.version_info >= (3, 11)
     return Row("Python", new_enough, detail, "" if new_enough else "lstmkit needs Python 3.11 or newer", needed=True)
 
 
 def numpy():
+    """NumPy, the library behind its products, and the kind of core that library takes this one for."""
     try:
         import numpy as np
     except Exception as error:
@@ -83,6 +86,7 @@ def numpy():
 
 
 def torch():
+    """PyTorch."""
     without = "no lstmkit.torch, no comparison with torch.nn: the NumPy half and its exercises run all the same"
     try:
         import torch
@@ -92,6 +96,7 @@ def torch():
 
 
 def gpu():
+    """A CUDA device that PyTorch can use."""
     without = "everything runs on the processor; only the GPU timings and the tests marked `gpu` are left out"
     try:
         import torch
@@ -102,12 +107,9 @@ def gpu():
         gib = torch.cuda.get_device_properties(0).total_memory / 2**30
     except Exception as error:
         return Row("GPU (CUDA)", False, brief(error), without)
-    detail = f"{torch.cuda.device_count()} x {name}, {gib:.0f} GiB, capability {major}.{minor}, CUDA {torch.version.cuda}"
+    count, cuda = torch.cuda.device_count(), torch.version.cuda
+    detail = f"{count} x {name}, {gib:.0f} GiB, capability {major}.{minor}, CUDA {cuda}"
     return Row("GPU (CUDA)", True, detail)
-
-
-def triton():
-    return package("triton", "no fused GPU kernels: the recurrence runs step by step on a GPU; no loss on a processor")
 
 
 def package(name, without):
@@ -119,6 +121,7 @@ def package(name, without):
 
 
 def chromium():
+    """A Chromium for the tests that open the book."""
     program = first_program("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
     program = program or playwright_browser()
     without = "the built book is not looked at in a browser by the tests, and no PDF can be printed from it"
@@ -141,6 +144,7 @@ def bubblewrap():
 
 
 def container_engine():
+    """A container engine that answers."""
     program = first_program("docker", "podman")
     without = "no second way to isolate students' code where bubblewrap is missing"
     if program is None:
@@ -152,6 +156,7 @@ def container_engine():
 
 
 def node():
+    """Node."""
     program = shutil.which("node")
     without = "the scripts of the book's pages are not checked on their own; the book builds without it"
     if program is None:
@@ -160,6 +165,7 @@ def node():
 
 
 def memory():
+    """The processor and the memory."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     detail = f"{processor()}, {cores} cores"
     try:
@@ -171,6 +177,7 @@ def memory():
 
 
 def disk():
+    """Free space where the command was called."""
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     little = "the book's environment with PyTorch takes about 3 GiB" if free < 4 else ""
     return Row("disk", free >= 4, f"{free:.0f} GiB free here", little)
@@ -215,10 +222,12 @@ def processor():
 
 
 def cpu_flags():
+    """What the processor can do, by the names of Linux; none elsewhere."""
     return cpuinfo("flags").split()
 
 
 def cpuinfo(field):
+    """A field of /proc/cpuinfo, or nothing."""
     path = Path("/proc/cpuinfo")
     if not path.exists():
         return ""
@@ -244,6 +253,7 @@ def playwright_browser():
 
 
 def first_program(*names):
+    """The path of the first of these programs that is there, or None."""
     return next((found for name in names if (found := shutil.which(name))), None)
 
 
@@ -257,4 +267,5 @@ def ask(command):
 
 
 def brief(error):
+    """An exception in one line."""
     return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}".rstrip(": ")

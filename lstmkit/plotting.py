@@ -2,10 +2,11 @@
 
 i input gate, f forget gate, g candidate, o output gate, c cell state, h hidden state.
 
-The hues are those of Okabe and Ito, darkened until each stands out from white paper (contrast 3 or more) and no two share a grey:
-from dark to light c, h, i, f, o, g. Line styles repeat what the colours say, for a reader who sees neither.
+The hues are those of Okabe and Ito, darkened until each stands out from white paper (contrast of 3 or more) and
+no two share a grey: from dark to light c, h, i, f, o, g. Line styles repeat what the colours say, for a reader who sees
+neither.
 
-matplotlib is imported here and nowhere else in lstmkit, and only when a style is asked for.
+matplotlib is an extra: it is imported only when a style or a figure is asked for.
 """
 
 COLOURS = {
@@ -71,7 +72,7 @@ def use_style():
     except ImportError:  # a plain script has no notebook to draw in
         return
     try:
-        shell = get_ipython()  # noqa: F821  (there only under IPython)
+        shell = get_ipython()
     except NameError:
         return
     if shell is not None:

@@ -3,8 +3,8 @@
 * The execution cache is named after lstmkit's sources: editing the kit runs every chapter again.
 * A few names of Python, NumPy and torch resolve to their manuals without fetching anything.
 * Pages load no script that is not in the book.
-* Docstrings are plain text, as a person reads them in the source: an indented block stays as it is, `a` becomes code, and
-  nothing else is markup.  Field numbers of NamedTuples ("Alias for field number 0") stay out of the API page.
+* Docstrings are plain text, as a person reads them in the source: an indented block stays as it is, `a` becomes code,
+  and nothing else is markup.  Field numbers of NamedTuples ("Alias for field number 0") stay out of the API page.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ MANUALS = {
 
 
 def fingerprint(package: Path) -> str:
-    """A short hash of everything in the package that a chapter's numbers can depend on, and of the Python that runs them."""
+    """A short hash of all that a chapter's numbers depend on in the package, and of the Python that runs them."""
     digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
     for path in sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
         digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
@@ -78,13 +78,14 @@ def write_inventories(app, config):
     folder.mkdir(parents=True, exist_ok=True)
     for name, (url, objects) in MANUALS.items():
         lines = [f"{word} {role} 1 {page} -\n" for role, pages in objects.items() for word, page in pages.items()]
-        head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version: \n# The remainder of this file is compressed using zlib.\n"
+        head = f"# Sphinx inventory version 2\n# Project: {name}\n# Version: \n"
+        head += "# The remainder of this file is compressed using zlib.\n"
         (folder / f"{name}.inv").write_bytes(head.encode() + zlib.compress("".join(lines).encode()))
         config.intersphinx_mapping[name] = (url, str(folder / f"{name}.inv"))
 
 
 def only_our_scripts(app, pagename, templatename, context, doctree):
-    """Drop sphinx-thebe's scripts: they name a content network, and declare one constant twice, an error on every page."""
+    """Drop sphinx-thebe's scripts: they name a content network, and declare one constant twice, an error everywhere."""
 
     def wanted(script):
         attributes = getattr(script, "attributes", {}) or {}
@@ -112,7 +113,7 @@ def plain_text(app, what, name, obj, options, lines):
         text = [re.sub(r"([\\*|_])", r"\\\1", part) for part in parts[0::3]]
         code = [f"``{' '.join(part.split())}``" for part in parts[2::3]]
         out.append("".join(a + b for a, b in zip(text, [*code, ""], strict=True)))
-    lines[:] = "\n\n".join(out).splitlines() + [""]
+    lines[:] = [*"\n\n".join(out).splitlines(), ""]
 
 
 def setup(app):

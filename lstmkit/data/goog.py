@@ -14,6 +14,8 @@ SHA256 = "9bdaba56639528e0d96b350361ce14ba93eaa3475fb1377fd78c93df95d45a7b"
 
 
 class Prices(NamedTuple):
+    """The series, oldest day first."""
+
     dates: np.ndarray  # (1047,) datetime64[D]
     close: np.ndarray  # (1047,) float64, adjusted closing price in dollars
 

@@ -18,6 +18,8 @@ SHA256 = "8079d305fa3cb6b7bb916342bf69900a2cd9df93634e3db3153f8e4a9d72964a"
 
 
 class Sunspots(NamedTuple):
+    """The series, oldest year first."""
+
     years: np.ndarray  # (309,) int64, 1700 to 2008
     activity: np.ndarray  # (309,) float64, the yearly mean sunspot number
 

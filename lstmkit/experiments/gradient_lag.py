@@ -82,6 +82,7 @@ def per_step_factor(norms):
 
 
 def run(seed=0, scale="live", device="cpu"):
+    """Send a gradient back through every network.  `device` is unused: this is the NumPy kit."""
     if scale not in SETTINGS:
         raise ValueError(f"scale is {scale!r}; this experiment knows {', '.join(SETTINGS)}")
     H, D, T, B = SETTINGS[scale].values()

@@ -15,7 +15,7 @@ class Params(NamedTuple):
     b: np.ndarray  # (O,)
 
 
-def init_params(rng, H, O, dtype=np.float64):  # noqa: E741  O is the number of outputs, as D and H are sizes
+def init_params(rng, H, O, dtype=np.float64):
     """W (O, H) uniform in ±1/√H, b (O,) zero."""
     bound = 1 / np.sqrt(H)
     return Params(rng.uniform(-bound, bound, (O, H)).astype(dtype), np.zeros(O, dtype))

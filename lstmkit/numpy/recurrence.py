@@ -93,7 +93,7 @@ def backward(cell, params, d_hs, cache, d_state):
 
 
 def expect_cache(cache, d_hs):
-    """ValueError unless `cache` is what a forward pass over as many steps, sequences and units as d_hs (T, B, H) left."""
+    """ValueError unless `cache` was left by a forward pass over the steps, sequences and units of d_hs (T, B, H)."""
     if cache is None:
         raise ValueError("cache is None: call forward with keep_cache=True before backward")
     T, _, H, B = cache.saved.shape

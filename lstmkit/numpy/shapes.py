@@ -18,7 +18,8 @@ def expect(name, array, shape, sizes):
     dtype, owner = sizes.setdefault("dtype", (array.dtype, name))
     if array.dtype != dtype:
         raise ValueError(
-            f"{name} is {array.dtype}, but {owner} is {dtype}: all arrays of one call share one dtype, so convert one of them"
+            f"{name} is {array.dtype}, but {owner} is {dtype}: "
+            "all arrays of one call share one dtype, so convert one of them"
         )
     letters = shape.split()
     if array.ndim == len(letters):
@@ -28,14 +29,13 @@ def expect(name, array, shape, sizes):
                 sizes.setdefault(letter, size // factor)
     wanted = tuple(int(letter[:-1] or 1) * sizes[letter[-1]] if letter[-1] in sizes else letter for letter in letters)
     if array.shape != wanted:
-        raise ValueError(
-            f"{name} must have shape ({', '.join(letters)}) = ({', '.join(map(str, wanted))}), but its shape is {array.shape}"
-        )
+        named = f"({', '.join(letters)}) = ({', '.join(map(str, wanted))})"
+        raise ValueError(f"{name} must have shape {named}, but its shape is {array.shape}")
     return array
 
 
 def expect_params(params, kind, blocks, sizes):
-    """Return the NamedTuple `kind` of W_x, W_h and b, their gates stacked as `blocks`, say "4H"; else ValueError."""
+    """Return the NamedTuple `kind` of W_x (4H, D), W_h (4H, H) and b (4H,), `blocks` being "4H"; else ValueError."""
     params = expect_fields("params", params, kind)
     W_h = expect("params.W_h", params.W_h, f"{blocks} H", sizes)
     return kind(
@@ -54,7 +54,7 @@ def expect_state(name, state, kind, sizes):
 
 
 def expect_fields(name, values, kind):
-    """Return `values` as the NamedTuple `kind`; ValueError when it is no tuple of that many fields."""
+    """Return `values` as the NamedTuple `kind`, whatever the shapes; ValueError unless it has that many fields."""
     if not isinstance(values, tuple | list) or len(values) != len(kind._fields):
         what = f"{len(values)} values" if isinstance(values, tuple | list) else f"a {type(values).__name__}"
         raise ValueError(f"{name} must be {kind.__name__}({', '.join(kind._fields)}), but it is {what}")

@@ -95,9 +95,8 @@ def _batch_of_one(module, state, names):
     shape = (len(suffixes(module)), module.hidden_size)
     for name, field in zip(names, state, strict=False):  # how many there are is checked with their batch
         if tuple(field.shape) != shape:
-            raise ValueError(
-                f"{name} must have shape (L·S, H) = {shape}, as the input has no batch, but its shape is {tuple(field.shape)}"
-            )
+            given = f"as the input has no batch, but its shape is {tuple(field.shape)}"
+            raise ValueError(f"{name} must have shape (L·S, H) = {shape}, {given}")
     return tuple(field.unsqueeze(1) for field in state)
 
 
