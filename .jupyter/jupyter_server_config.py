@@ -22,10 +22,6 @@ for name, target in {"chapters": root / "chapters", "assignments": root / "exerc
 
 c.ServerApp.root_dir = str(view)
 c.FileCheckpoints.checkpoint_dir = str(root / "_build" / "lab-checkpoints")
-# Text files keep the header they have: no version of jupytext, no details of this machine's kernel.
-c.TextFileContentsManager.notebook_metadata_filter = (
-    "jupytext,kernelspec,-jupytext.text_representation.jupytext_version"
-)
 
 
 class Unwrapped(jupytext.myst.CompactDumper):
