@@ -27,6 +27,7 @@ def stems(folder):
 
 
 CELLS = sorted(stems("lstmkit/cells"))
+FOLDERS = [f"lstmkit/{name}" for name in ("cells", "numpy", "torch", "tasks", "experiments")]
 
 
 def test_the_same_words_in_each_folder():
@@ -34,7 +35,7 @@ def test_the_same_words_in_each_folder():
     assert stems("lstmkit/torch") - ONLY_TORCH - NOT_CELLS == set(CELLS)
 
 
-@pytest.mark.parametrize("word", sorted(stems("lstmkit/numpy") | stems("lstmkit/tasks") | stems("lstmkit/experiments")))
+@pytest.mark.parametrize("word", sorted(set().union(*map(stems, FOLDERS))))
 def test_every_word_has_a_test(word):
     tested_elsewhere = {"shapes": "recurrence"}  # its messages are those of every bad call
     assert (ROOT / "tests" / f"test_{tested_elsewhere.get(word, word)}.py").exists()
