@@ -17,6 +17,7 @@ import platform
 import subprocess
 import sys
 import time
+from statistics import median
 from typing import NamedTuple
 
 from lstmkit import doctor
@@ -154,12 +155,6 @@ def ratios(field, timings):
                 "x_floor": value / floor,
             }
     return table
-
-
-def median(values):
-    """The middle of some numbers, or the mean of the two middle ones."""
-    ordered, n = sorted(values), len(values)
-    return (ordered[(n - 1) // 2] + ordered[n // 2]) / 2
 
 
 def must_agree(field, dtype):
