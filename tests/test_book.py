@@ -77,6 +77,15 @@ def test_every_claim_has_its_place(name, section, count):
     assert sorted(map(int, anchors)) == list(range(1, count + 1))
 
 
+ASSIGNMENTS = sorted((ROOT / "exercises" / "assignments").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", [*CHAPTERS.glob("*.md"), *ASSIGNMENTS], ids=lambda path: path.name)
+def test_no_bracket_is_swallowed_by_an_environment(path):
+    r"""TeX takes a [ that follows \begin{aligned} for an option, and the page loses what is in it."""
+    assert not re.search(r"\\begin\{\w+\*?\}[\s#]*\[", path.read_text(encoding="utf-8"))
+
+
 def grey(colour):
     """Lightness L* of a colour, 0 black to 100 white (CIE 1976)."""
     parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]

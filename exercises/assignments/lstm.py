@@ -102,8 +102,8 @@ check.sigmoid(sigmoid, d_sigmoid, seed=61843)
 #
 # $$
 # \begin{aligned}
-# [a_i,\, a_f,\, a_g,\, a_o] &= x_t W_x^\top + h_{t-1} W_h^\top + b && \text{pre-activations} \\
-# i = \sigma(a_i), \quad f = \sigma(a_f), \quad o &= \sigma(a_o) && \text{gates} \\
+# \big[a_i,\, a_f,\, a_g,\, a_o\big] &= x_t W_x^\top + h_{t-1} W_h^\top + b && \text{pre-activations} \\
+# i = \sigma(a_i), \quad f &= \sigma(a_f), \quad o = \sigma(a_o) && \text{gates} \\
 # g &= \tanh(a_g) && \text{candidate} \\
 # c_t &= f \odot c_{t-1} + i \odot g && \text{cell equation} \\
 # h_t &= o \odot q, \quad q = \tanh(c_t) && \text{output equation}

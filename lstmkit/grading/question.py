@@ -315,7 +315,10 @@ def _judge_property(part, good, run, draws, wanted):
                 if draw.kind == part.on and isinstance(got[name], Problem):
                     return False, got[name].text, part.on
                 if draw.kind == part.on and np.isnan(got[name]).any():
-                    return False, f"{name} comes out as NaN for {draw.label}.", part.on
+                    overflow = (
+                        "something overflows on the way, and infinite over infinite is NaN; choose a form that cannot"
+                    )
+                    return False, f"{name} comes out as NaN for {draw.label}: {overflow}.", part.on
             return False, f"{name} is not right for {results[0][0]}.", part.on
     return True, "", None
 
