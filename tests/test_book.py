@@ -9,9 +9,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-import yaml
 
 from lstmkit import plotting
+
+yaml = pytest.importorskip("yaml")  # comes with Jupyter Book
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = ROOT / "chapters"

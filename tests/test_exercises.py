@@ -9,11 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jupytext
-import nbformat
 import pytest
 
 pytest.importorskip("nbgrader")
+import jupytext
+import nbformat
+
 from exercises import build
 
 ROOT = Path(__file__).parents[1]

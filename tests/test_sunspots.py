@@ -61,11 +61,17 @@ def test_autoregression_does_not_see_the_future(rng):
     np.testing.assert_array_equal(before[:6], after[:6])  # forecasts of 55 to 60, made from values up to 59
 
 
-def test_order_by_aic_finds_the_order(rng):
-    series = np.zeros(3000)
-    for t in range(3, 3000):
-        series[t] = 0.5 * series[t - 1] - 0.6 * series[t - 3] + rng.normal()
-    assert 3 <= sunspots.order_by_aic(series, 8) <= 6  # it may take a little more than there is, never less
+def test_order_by_aic_finds_the_order():
+    """Fixed seeds: on fresh ones the criterion takes an order too many about once in four, which is its nature."""
+    orders = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        series = np.zeros(1000)
+        for t in range(3, 1000):
+            series[t] = 0.5 * series[t - 1] - 0.6 * series[t - 3] + rng.normal()
+        orders.append(sunspots.order_by_aic(series, 8))
+    assert min(orders) == 3  # never too few
+    assert np.median(orders) == 3
 
 
 def test_bootstrap_interval(rng):
