@@ -49,15 +49,11 @@ class RNN(nn.Module):
             return stack.from_torch(module)
         if type(module) is not nn.RNN or module.nonlinearity != "tanh":
             raise ValueError(f"from_torch takes a torch.nn.RNN with tanh, but it got {module!r}")
-        ours = stack.convert(module, cls)
-        ours.load_state_dict(stack.from_torch(module.state_dict()))
-        return ours
+        return stack.convert(module, cls, stack.from_torch)
 
     def to_torch(self):
         """The same network as a torch.nn.RNN: b as its first bias, its second zero."""
-        theirs = stack.convert(self, nn.RNN)
-        theirs.load_state_dict(stack.to_torch(self.state_dict()))
-        return theirs
+        return stack.convert(self, nn.RNN, stack.to_torch)
 
     def extra_repr(self):
         """Sizes and options, as torch.nn prints them."""

@@ -167,11 +167,13 @@ def _state(module, data, state, names, treads, order):
 SIGNATURE = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional")
 
 
-def convert(source, kind):
-    """A module of class `kind` with the sizes, options, device, dtype and mode of `source`, its weights not yet set."""
+def convert(source, kind, translate):
+    """`source` as a module of class `kind`: its sizes, options, device, dtype and mode, its weights under other names."""
     weight = next(source.parameters())
     options = {name: getattr(source, name) for name in SIGNATURE}
-    return kind(**options, device=weight.device, dtype=weight.dtype).train(source.training)
+    target = kind(**options, device=weight.device, dtype=weight.dtype).train(source.training)
+    target.load_state_dict(translate(source.state_dict()))
+    return target
 
 
 def from_torch(state_dict):
