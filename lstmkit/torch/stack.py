@@ -168,7 +168,7 @@ SIGNATURE = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "
 
 
 def convert(source, kind, translate):
-    """`source` as a module of class `kind`: its sizes, options, device, dtype and mode, its weights under other names."""
+    """`source` as a module of class `kind`: sizes, options, device, dtype and mode, and its weights renamed."""
     weight = next(source.parameters())
     options = {name: getattr(source, name) for name in SIGNATURE}
     target = kind(**options, device=weight.device, dtype=weight.dtype).train(source.training)
