@@ -28,7 +28,7 @@ book: $(READY)  ## build the book into _build/html, running every chapter
 	$(BIN)/jupyter-book build . -n -W --keep-going
 
 test: $(READY)  ## every test: slow ones too, every chapter and every assignment from its text
-	$(BIN)/pytest -m 'not gpu' --nbval-lax tests chapters exercises/assignments
+	$(BIN)/pytest -rs -m 'not gpu' --nbval-lax tests chapters exercises/assignments
 
 fast: $(READY)  ## the tests that take seconds
 	$(BIN)/pytest
