@@ -116,18 +116,17 @@ def run_experiment(chosen):
         meant = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(names)}"
         raise Mistake(f"there is no experiment {chosen.experiment!r}; {meant}")
     check_device(chosen.device)
-    try:
-        experiment = importlib.import_module(f"lstmkit.experiments.{chosen.experiment}")
-    except ModuleNotFoundError as error:
-        print(f"lstmkit run: {chosen.experiment} needs {error.name}, which is not installed", file=sys.stderr)
-        return 1
     seen = []
     try:
+        experiment = importlib.import_module(f"lstmkit.experiments.{chosen.experiment}")
         for seed in range(chosen.seeds):
             seen.append(one_run(experiment, seed, chosen.scale, chosen.device))
             show(seen[-1])
         if len(seen) > 1:
             show_spread(seen)
+    except ModuleNotFoundError as error:
+        print(f"lstmkit run: {chosen.experiment} needs {error.name}, which is not installed", file=sys.stderr)
+        return 1
     finally:  # stopped halfway, the seeds that are done are kept
         if chosen.json and seen:
             chosen.json.write_text(json.dumps(record(chosen, seen), indent=1) + "\n")
@@ -157,7 +156,12 @@ def show(done):
     flat = dict(leaves(done["numbers"]))
     width = min(40, max(map(len, flat), default=0))
     for name, value in flat.items():
-        print(f"  {name:<{width}}  {written(value)}")
+        if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+            print(f"  {name}")
+            for item in value:
+                print(f"    {written(item)}")
+        else:
+            print(f"  {name:<{width}}  {written(value)}")
 
 
 def show_spread(seen):
@@ -224,9 +228,11 @@ def leaves(numbers, prefix=""):
 
 
 def written(value):
-    """One line for a number, a text or a list; a long list by its length and range."""
+    """One line for a number, a text, a dict or a list; a long list by its length and range."""
     if is_number(value):
         return f"{value:.6g}" if isinstance(value, float) else str(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {written(item)}" for name, item in value.items())
     if isinstance(value, list) and len(value) > 8:
         flat = [item for item in flattened(value) if is_number(item)]
         return f"{len(value)} values" + (f" from {min(flat):.6g} to {max(flat):.6g}" if flat else "")
