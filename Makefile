@@ -41,7 +41,7 @@ exercises: $(READY)  ## build the course: exercises/source and exercises/release
 
 picture: $(READY)  ## draw the README's picture anew, from a network trained on the spot
 	$(BIN)/python -c "from lstmkit import plotting; from lstmkit.experiments import gates_on_adding; plotting.use_style(); \
-	  plotting.gate_reading(gates_on_adding.run()['example']).savefig('chapters/_static/gates_on_adding.svg')"
+	  plotting.gate_reading(gates_on_adding.run()['example']).savefig('chapters/_static/gates_on_adding.svg', metadata={'Date': None})"
 
 bench: $(READY)  ## time the LSTMs beside torch.nn and the bare matrix products
 	$(BIN)/lstmkit bench lstm
