@@ -9,13 +9,13 @@ Source: Elman (1990).  Chapter: chapters/sequence_problem.md.
 
 from lstmkit.numpy.functions import tanh
 
-SAVED = ("h",)  # what step returns after the state, for step_backward
+SAVED = ()  # h itself is all that `step_backward` needs
 
 
 def step(a):
-    """One time step: the new state h, and h again as what `step_backward` needs."""
+    """One time step: the new state h."""
     h = tanh(a)
-    return h, h
+    return (h,)
 
 
 def step_backward(d_h, h):
