@@ -32,6 +32,9 @@ class Params(NamedTuple):
     b: np.ndarray  # (4H,)
 
 
+SHAPES = Params("4H D", "4H H", "4H")
+
+
 class State(NamedTuple):
     """What one step hands to the next, or its gradient."""
 
@@ -100,12 +103,13 @@ def step_backward(params, d_state, cache):
 def forward(params, x, state=None, keep_cache=True):
     """Run over x (T, B, D), from zeros or from `state`.
 
-    Returns hs (T, B, H), the last State, and the cache for `backward` and `read_gates` (None without keep_cache).
+    Returns hs (T, B, H), the last State, and the cache for `backward` and `read_gates`: None without keep_cache; with
+    keep_cache="lean" a small one, for which `backward` makes the gates again, with the same bits.
     float32 in gives float32 out, float64 gives float64; no argument is modified.  Raises ValueError for a wrong
     shape, a dtype that is neither, or dtypes that differ.
     """
     params, x, state = _check(params, "x", x, "T B D", state)
-    hs, last, cache = recurrence.forward(cell, params, x, state, keep_cache)
+    hs, last, cache = recurrence.forward(cell, [params], x, state, keep_cache=keep_cache)
     return hs, State(*last), cache
 
 
@@ -116,17 +120,16 @@ def backward(params, d_hs, cache, d_state=None):
     """
     params, d_hs, d_state = _check(params, "d_hs", d_hs, "T B H", d_state, "d_state")
     recurrence.expect_cache(cache, d_hs)
-    d_x, d_first, d_params = recurrence.backward(cell, params, d_hs, cache, d_state)
+    d_x, d_first, (d_params,), _ = recurrence.backward([params], d_hs, cache, d_state)
     return d_x, State(*d_first), Params(*d_params)
 
 
 def read_gates(cache):
     """The Gates of a forward pass, each (T, B, H), from its cache."""
-    i, f, g, o, _ = cache.saved.transpose(1, 0, 3, 2)
-    return Gates(i, f, g, o, cache.carried[0][1:].transpose(0, 2, 1))
+    return Gates(*(recurrence.read(cache, letter) for letter in Gates._fields))
 
 
 def _check(params, name, array, shape, state, state_name="state"):
     sizes = {}
-    params = expect_params(params, Params, "4H", sizes)
+    params = expect_params(params, SHAPES, sizes)
     return params, expect(name, array, shape, sizes), expect_state(state_name, state, State, sizes)

@@ -25,6 +25,9 @@ class Params(NamedTuple):
     b: np.ndarray  # (H,)
 
 
+SHAPES = Params("H D", "H H", "H")
+
+
 class State(NamedTuple):
     """What one step hands to the next, or its gradient."""
 
@@ -55,8 +58,8 @@ def step(params, x_t, state):
     Returns the new State, h of (B, H), and what `step_backward` needs.
     """
     params, x_t, state = _check(params, "x_t", x_t, "B D", state)
-    h, *saved = cell.step(x_t @ params.W_x.T + state.h @ params.W_h.T + params.b)
-    return State(h), (x_t, state, saved)
+    (h,) = cell.step(x_t @ params.W_x.T + state.h @ params.W_h.T + params.b)
+    return State(h), (x_t, state, h)
 
 
 def step_backward(params, d_state, cache):
@@ -64,9 +67,9 @@ def step_backward(params, d_state, cache):
 
     Returns ∂L/∂x_t (B, D), the gradient at the previous State, and that of the Params.
     """
-    x_t, state, saved = cache
+    x_t, state, h = cache
     params, _, d_state = _check(params, "x_t", x_t, "B D", d_state, "d_state")
-    (d_a,) = cell.step_backward(d_state.h, *saved)
+    (d_a,) = cell.step_backward(d_state.h, h)
     d_params = Params(d_a.T @ x_t, d_a.T @ state.h, d_a.sum(axis=0))
     return d_a @ params.W_x, State(d_a @ params.W_h), d_params
 
@@ -74,12 +77,13 @@ def step_backward(params, d_state, cache):
 def forward(params, x, state=None, keep_cache=True):
     """Run over x (T, B, D), from zeros or from `state`.
 
-    Returns hs (T, B, H), the last State, and the cache for `backward` (None without keep_cache).
+    Returns hs (T, B, H), the last State, and the cache for `backward`: None without keep_cache; with
+    keep_cache="lean" a small one, for which `backward` makes what it lacks again, with the same bits.
     float32 in gives float32 out, float64 gives float64; no argument is modified.  Raises ValueError for a wrong
     shape, a dtype that is neither, or dtypes that differ.
     """
     params, x, state = _check(params, "x", x, "T B D", state)
-    hs, last, cache = recurrence.forward(cell, params, x, state, keep_cache)
+    hs, last, cache = recurrence.forward(cell, [params], x, state, keep_cache=keep_cache)
     return hs, State(*last), cache
 
 
@@ -90,11 +94,11 @@ def backward(params, d_hs, cache, d_state=None):
     """
     params, d_hs, d_state = _check(params, "d_hs", d_hs, "T B H", d_state, "d_state")
     recurrence.expect_cache(cache, d_hs)
-    d_x, d_first, d_params = recurrence.backward(cell, params, d_hs, cache, d_state)
+    d_x, d_first, (d_params,), _ = recurrence.backward([params], d_hs, cache, d_state)
     return d_x, State(*d_first), Params(*d_params)
 
 
 def _check(params, name, array, shape, state, state_name="state"):
     sizes = {}
-    params = expect_params(params, Params, "H", sizes)
+    params = expect_params(params, SHAPES, sizes)
     return params, expect(name, array, shape, sizes), expect_state(state_name, state, State, sizes)

@@ -34,13 +34,20 @@ def expect(name, array, shape, sizes):
     return array
 
 
-def expect_params(params, kind, blocks, sizes):
-    """Return the NamedTuple `kind` of W_x (4H, D), W_h (4H, H) and b (4H,), `blocks` being "4H"; else ValueError."""
+def expect_params(params, shapes, sizes):
+    """Return `params` as the NamedTuple that `shapes` is, one of strings such as "4H D"; else ValueError."""
+    kind = type(shapes)
     params = expect_fields("params", params, kind)
-    W_h = expect("params.W_h", params.W_h, f"{blocks} H", sizes)
-    return kind(
-        expect("params.W_x", params.W_x, f"{blocks} D", sizes), W_h, expect("params.b", params.b, blocks, sizes)
-    )
+    checked = {}
+    # W_h first: it alone says how many units there are, and so who is wrong where two disagree.
+    for field in sorted(kind._fields, key=lambda field: field != "W_h"):
+        checked[field] = expect(f"params.{field}", getattr(params, field), getattr(shapes, field), sizes)
+    return kind(**checked)
+
+
+def sized(shape, **sizes):
+    """The numbers of a shape in letters: "4H D" with H=5 and D=3 is (20, 3)."""
+    return tuple(int(letter[:-1] or 1) * sizes[letter[-1]] for letter in shape.split())
 
 
 def expect_state(name, state, kind, sizes):

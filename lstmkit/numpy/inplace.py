@@ -1,0 +1,544 @@
+"""Translates a cell's equations into NumPy calls that write into memory which is already there.
+
+Run as it stands, an equation such as c = f * c_prev + i * g makes a new array for every operation.  Here the source
+of a cell's `step` and `step_backward` (lstmkit/cells) is read once and written anew, operation by operation:
+
+    multiply(f, c_prev, c)
+    multiply(i, g, s0)
+    add(c, s0, c)
+
+The values of `step` stay the same to the last bit.  Four things make the translation fast:
+
+* pre-activations turn into gates where the product has put them;
+* σ(a) = (1 + tanh(a/2)) / 2, and halving a weight is exact, so the rows of sigmoid gates are halved once, in the
+weights,
+  and one tanh does for all blocks;
+* `step_backward` is linear in the incoming gradients: each of its results is a sum of coefficients times gradients.  No
+  recurrence touches the coefficients, so they are computed for many steps at once;
+* the blocks lie in memory in the order that lets most calls cover several of them.
+
+To see what comes out:  print(inplace.translate(cell, products).forward.source)
+
+Shapes: one step of one block is (H, B), H units and B sequences; nothing here depends on them.
+"""
+
+import ast
+import functools
+import inspect
+import itertools
+import textwrap
+from typing import NamedTuple
+
+import numpy as np
+
+OPERATORS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
+# Each known function as calls on its argument x and its result y; whatever else a cell calls is called as it is.
+FUNCTIONS = {
+    "sigmoid": ("multiply(x, 0.5, y)", "tanh(y, y)", "multiply(y, 0.5, y)", "add(y, 0.5, y)"),
+    "tanh": ("tanh(x, y)",),
+    "relu": ("maximum(x, 0, y)",),
+    "d_relu": ("greater(x, 0, y)",),
+}
+CALLS = ("add", "subtract", "multiply", "divide", "negative", "tanh", "maximum", "greater", "matmul", "copyto")
+
+
+class Loop(NamedTuple):
+    """Generated code: a loop over steps, waiting for its constants."""
+
+    source: str
+    constants: tuple  # what it waits for: weights, gradients that it updates, and room for passing values
+    views: dict  # name in the loop -> what it is, for the recurrence to lay out; the order is that of the arguments
+    scratch: int  # how many passing values it needs room for: constants s0, s1, ... of (H, B) each
+    bind: object  # bind(**constants) -> loop(*arrays), each array with the steps along its first axis
+
+
+class Cell(NamedTuple):
+    """A translated cell."""
+
+    inputs: tuple  # the names of the pre-activations, in the order of the parameters
+    blocks: tuple  # the same in their order in memory
+    halved: frozenset  # those whose rows of the weights are to be halved
+    state: tuple  # the names of the state's fields
+    before: tuple  # those of them that the step takes as they were before it
+    weights: tuple  # the names of the unit-by-unit weights, such as a peephole's
+    homes: dict  # saved name -> the block whose memory it takes over, or None where it needs its own
+    forward: Loop  # one pass over the steps
+    again: Loop  # makes the saved values anew from the states, which must be known, for many steps at once
+    coefficients: Loop  # what step_backward needs besides the gradients, for many steps at once
+    backward: Loop  # one pass over the steps, from the last to the first
+    d_weights: tuple  # for each unit weight, pairs (factor, block): the gradient is the sum of factor times d_block
+
+
+def fields(cell):
+    """The names of the state's fields: what `step` returns before the values of SAVED."""
+    returned = _function(cell.step).returned
+    return tuple(node.id for node in returned[: len(returned) - len(cell.SAVED)])
+
+
+def blocks(cell):
+    """The names of the pre-activations that `step` takes."""
+    arguments = _function(cell.step).arguments
+    return [name for name in arguments if not (name.startswith(("w_", "m_")) or name.endswith("_prev"))]
+
+
+def before(cell):
+    """The fields that `step` takes as they were before it: h where it takes h_prev."""
+    return [name[:-5] for name in _function(cell.step).arguments if name.endswith("_prev")]
+
+
+@functools.cache
+def translate(cell, products):
+    """The Cell of a module of lstmkit.cells.
+
+    `products` says which blocks each matrix product makes, as tuples of indices of `step`'s first arguments, in order.
+    ValueError where the module does not follow the protocol of lstmkit/cells/__init__.py.
+    """
+    step, back, state = _function(cell.step), _function(cell.step_backward), fields(cell)
+    _expect_protocol(cell, step, back, state, products)
+    inputs = step.arguments[: sum(map(len, products))]
+    weights = tuple(name for name in step.arguments if name.startswith("w_"))
+    homes, direct = _homes(cell, step, state, inputs)
+    halved = frozenset(name for name, function in direct.items() if function == "sigmoid")
+    outputs, atoms = _linear_forms(step, back, state)
+    group = {name: form[0][1] for name, form in zip(inputs, outputs, strict=False) if len(form) == 1 and form[0][0]}
+    named = [tuple(inputs[k] for k in product) for product in products]
+    blocks = _arranged(named, [direct.get, lambda name: name in halved, group.get])
+    forward = _forward(cell, step, state, blocks, named, homes, direct, halved, again=False)
+    again = _forward(cell, step, state, blocks, named, homes, direct, halved, again=True)
+    coefficients, backward, d_weights = _backward(step, state, blocks, inputs, outputs, atoms, cell)
+    return Cell(
+        tuple(inputs),
+        blocks,
+        halved,
+        state,
+        tuple(before(cell)),
+        weights,
+        homes,
+        forward,
+        again,
+        coefficients,
+        backward,
+        d_weights,
+    )
+
+
+def _expect_protocol(cell, step, back, state, products):
+    name = cell.__name__
+    gradients = [argument for argument in step.arguments if not argument.startswith("m_")]
+    if tuple(back.arguments[: len(state)]) != tuple(f"d_{field}" for field in state):
+        wanted = ", ".join(f"d_{field}" for field in state)
+        raise ValueError(f"{name}.step_backward must begin with {wanted}, but it begins with {back.arguments[0]}")
+    if len(back.returned) != len(gradients):
+        raise ValueError(
+            f"{name}.step_backward must return the gradients of {', '.join(gradients)}, but it returns "
+            f"{len(back.returned)} values"
+        )
+    if not all(isinstance(node, ast.Name) for node in step.returned):
+        raise ValueError(f"{name}.step must return names, the state first and then those of SAVED: name each value")
+    returned = tuple(node.id for node in step.returned[len(state) :])
+    if returned != tuple(cell.SAVED):
+        raise ValueError(f"{name}.step returns {returned} after the state, but SAVED is {tuple(cell.SAVED)}")
+    if sorted(itertools.chain.from_iterable(products)) != list(range(sum(map(len, products)))):
+        raise ValueError(f"products must name each block of {name}.step once, but they are {products}")
+
+
+# Reading
+
+
+class _Function(NamedTuple):
+    arguments: list
+    lines: list  # pairs (name, expression)
+    returned: list  # expressions
+
+
+@functools.cache
+def _function(function):
+    """The arguments, assignments and results of a function of plain expressions."""
+    (tree,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    body = [node for node in tree.body if not _is_docstring(node)]
+    *lines, last = body
+    for node in lines:
+        if not (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)):
+            raise ValueError(f"{function.__name__}: a cell's lines are name = expression, not {ast.unparse(node)!r}")
+    if not (isinstance(last, ast.Return) and isinstance(last.value, ast.Tuple)):
+        raise ValueError(f"{function.__name__}: a cell's function ends with return of a tuple")
+    pairs = [(node.targets[0].id, node.value) for node in lines]
+    return _Function([argument.arg for argument in tree.args.args], pairs, list(last.value.elts))
+
+
+def _is_docstring(node):
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _names(node):
+    """Every name read in an expression, functions apart, as often as it is read."""
+    called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called]
+
+
+def _homes(cell, step, state, inputs):
+    """Which block's memory each saved value takes over, and the blocks on which a function acts directly."""
+    uses = [name for _, value in step.lines for name in _names(value)]
+    homes = {name: name if name in inputs else None for name in cell.SAVED}
+    direct = {}
+    for target, value in step.lines:
+        if target in homes:
+            dying = [name for name in _names(value) if name in inputs and uses.count(name) == 1]
+            home = homes[target] = next((name for name in dying if name not in homes.values()), None)
+            called = value.func.id if isinstance(value, ast.Call) and isinstance(value.args[0], ast.Name) else None
+            if home and called in ("sigmoid", "tanh"):
+                direct[home] = called
+    return homes, direct
+
+
+def _arranged(products, labels):
+    """The blocks of each product in the order with the fewest runs of equal labels."""
+
+    def runs(order):
+        return sum(len(list(itertools.groupby(map(label, order)))) for label in labels)
+
+    return tuple(itertools.chain.from_iterable(min(itertools.permutations(p), key=runs) for p in products))
+
+
+def _runs(blocks, label):
+    """(label, neighbours) for all neighbours in memory with the same label, where it is not None or False."""
+    for value, run in itertools.groupby(blocks, label):
+        if value:
+            yield value, list(run)
+
+
+# Writing
+
+
+class _Writer:
+    """Three-address code for expressions: every operation writes into a place that has a name."""
+
+    def __init__(self, places, blocks=(), prefix=""):
+        self.places = places  # name in the cell -> name in the loop
+        self.blocks, self.prefix = blocks, prefix  # prefix: "d_" where the blocks are those of the gradient
+        self.lines, self.views, self.free, self.count = [], {}, [], 0
+
+    def see(self, name, *what):
+        """Take `name` as one of the loop's views."""
+        self.views.setdefault(name, what)
+        return name
+
+    def run(self, run, rows=False):
+        """The view of neighbouring blocks: (n, H, B), or their rows (n·H, B) for a product."""
+        start, stop = self.blocks.index(run[0]), self.blocks.index(run[-1]) + 1
+        name = f"{self.prefix}{'_'.join(run)}" if len(run) > 1 else f"{self.prefix}{run[0]}"
+        if rows:
+            return self.see(f"{name}_rows", "rows", start, stop)
+        return self.see(name, "blocks", start, stop) if len(run) > 1 else self.see(name, "block", start)
+
+    def new(self):
+        """A passing value's place."""
+        if not self.free:
+            self.free.append(f"s{self.count}")
+            self.count += 1
+        return self.free.pop()
+
+    def call(self, function, *places):
+        self.lines.append(f"{function}({', '.join(places)})")
+
+    def release(self, *places):
+        self.free += [p for p in dict.fromkeys(places) if p[0] == "s" and p[1:].isdigit() and p not in self.kept()]
+
+    def kept(self):
+        return set(self.places.values()) | set(self.free)
+
+    def place(self, name):
+        return self.places[name]
+
+    def into(self, node, target):
+        """Write the calls that leave the value of an expression in `target`."""
+        if isinstance(node, ast.Name | ast.Constant):
+            self.call("copyto", target, self.operand(node))
+        elif isinstance(node, ast.BinOp):
+            safe = target not in map(self.place, _names(node.right))
+            left = self.operand(node.left, target if safe else None)
+            right = self.operand(node.right)
+            self.call(OPERATORS[type(node.op)], left, right, target)
+            self.release(*(p for p in (left, right) if p != target))
+        elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            value = self.operand(node.operand, target)
+            self.call("negative", value, target)
+            self.release(*({value} - {target}))
+        elif isinstance(node, ast.Call):
+            values = [self.operand(argument) for argument in node.args]
+            if node.func.id in FUNCTIONS:
+                for line in FUNCTIONS[node.func.id]:
+                    name, _, rest = line.partition("(")
+                    self.call(name, *({"x": values[0], "y": target}.get(p, p) for p in rest[:-1].split(", ")))
+            else:
+                self.call("copyto", target, f"{node.func.id}({', '.join(values)})")
+            self.release(*(p for p in values if p != target))
+        else:
+            raise ValueError(f"a cell is written with names, numbers, + - * / and functions, not {ast.unparse(node)!r}")
+
+    def operand(self, node, place=None):
+        """The place of an expression's value, which is worked out first if it is neither a name nor a number."""
+        if isinstance(node, ast.Constant):
+            return repr(node.value)
+        if isinstance(node, ast.Name):
+            return self.place(node.id)
+        place = place or self.new()
+        self.into(node, place)
+        return place
+
+    def loop(self, constants, functions):
+        """Compile what has been written."""
+        constants = [*constants, *(f"s{number}" for number in range(self.count))]
+        views = ", ".join(self.views)
+        source = "\n".join(
+            [
+                f"def bind({', '.join(constants)}):",
+                f"    def loop({views}):",
+                f"        for ({views},) in zip({views}):",
+                *(f"            {line}" for line in self.lines or ["pass"]),
+                "    return loop",
+            ]
+        )
+        names = dict(functions) | {name: getattr(np, name) for name in CALLS}
+        exec(compile(source, "<a cell, in place>", "exec"), names)
+        return Loop(source, tuple(constants), self.views, self.count, names["bind"])
+
+
+def _forward(cell, step, state, blocks, products, homes, direct, halved, again):
+    code = _Writer({}, blocks)
+    places = {name: name for name in step.arguments if name.startswith("w_")}
+    code.places = _Places(code, places, state, homes, blocks)
+    for number, product in enumerate(products):
+        rows = code.run([name for name in blocks if name in product], rows=True)
+        code.call("matmul", f"W_{number}", code.see(f"x_{number}", "x", number), rows)
+    for _, run in _runs(blocks, lambda name: name in direct):
+        code.call("tanh", code.run(run), code.run(run))
+    for _, run in _runs(blocks, lambda name: name in halved):
+        code.call("multiply", code.run(run), "0.5", code.run(run))
+        code.call("add", code.run(run), "0.5", code.run(run))
+    for target, value in step.lines:
+        if homes.get(target) in direct or (again and target in state):
+            continue
+        if target not in state and target not in homes:
+            places[target] = code.new()
+        code.into(value, code.place(target))
+    constants = [*(f"W_{number}" for number in range(len(products))), *(n for n in places if n.startswith("w_"))]
+    return code.loop(constants, cell.step.__globals__)
+
+
+class _Places(dict):
+    """Where a name of the cell lives; looking one up makes it one of the loop's views."""
+
+    def __init__(self, code, places, state, homes, blocks):
+        self.code, self.known, self.state, self.homes, self.blocks = code, places, state, homes, blocks
+
+    def __getitem__(self, name):
+        if name in self.known:
+            return self.known[name]
+        if self.homes.get(name):
+            return self.code.run([self.homes[name]])
+        if name in self.blocks:
+            return self.code.run([name])
+        return self.code.see(name, "array", name)
+
+    def values(self):
+        return self.known.values()
+
+
+# The way back
+
+
+def _linear_forms(step, back, state):
+    """Each result of step_backward as pairs (coefficient, gradient), and the gradients in between that are used twice.
+
+    A coefficient is an expression without gradients, or None for 1.  Those in between come as (name, the name whose
+    place it may take, form), in order.
+    """
+    forms, statics, names = {}, {}, {f"d_{field}": f"d_{field}" for field in state}
+    renamed = []  # each assignment makes a new name: d_c, then d_c'
+    for target, value in back.lines:
+        fresh = _Renamed(names).visit(value)
+        names[target] = f"{target}'" if target in names.values() else target
+        renamed.append((names[target], target, fresh))
+    results = [_Renamed(names).visit(value) for value in back.returned]
+    used = [name for _, _, value in renamed for name in _names(value)] + [n for value in results for n in _names(value)]
+    gradients = {f"d_{field}" for field in state}
+    atoms = []
+
+    def linear(node):
+        node_names = set(_names(node))
+        if isinstance(node, ast.Name):
+            return forms.get(node.id) or [(None, node.id)]
+        if isinstance(node, ast.UnaryOp):
+            return [(_times(c, ast.Constant(-1)), atom) for c, atom in linear(node.operand)]
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+            right = linear(node.right)
+            if isinstance(node.op, ast.Sub):
+                right = [(_times(c, ast.Constant(-1)), atom) for c, atom in right]
+            return _collected(linear(node.left) + right)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
+            left_moves = bool(set(_names(node.left)) & gradients)
+            moving, factor = (node.left, node.right) if left_moves else (node.right, node.left)
+            if not set(_names(factor)) & gradients and not (isinstance(node.op, ast.Div) and not left_moves):
+                factor = _Substituted(statics).visit(factor)
+                return [(_times(c, factor, node.op), atom) for c, atom in linear(moving)]
+        raise ValueError(f"step_backward must be linear in {sorted(node_names & gradients)}: {ast.unparse(node)}")
+
+    for name, target, value in renamed:
+        if not set(_names(value)) & gradients:
+            statics[name] = _Substituted(statics).visit(value)
+            continue
+        form = linear(value)
+        gradients.add(name)
+        if used.count(name) == 1:
+            forms[name] = form
+        else:
+            atoms.append((name, target, form))
+    return [linear(value) for value in results], atoms
+
+
+class _Renamed(ast.NodeTransformer):
+    def __init__(self, names):
+        self.names = names
+
+    def visit_Name(self, node):
+        return ast.Name(self.names.get(node.id, node.id))
+
+    def visit_Call(self, node):
+        return ast.Call(node.func, [self.visit(argument) for argument in node.args], [])
+
+    def visit(self, node):  # never changes the tree that it is given
+        if isinstance(node, ast.BinOp):
+            return ast.BinOp(self.visit(node.left), node.op, self.visit(node.right))
+        if isinstance(node, ast.UnaryOp):
+            return ast.UnaryOp(node.op, self.visit(node.operand))
+        return super().visit(node)
+
+
+class _Substituted(_Renamed):
+    def visit_Name(self, node):
+        return self.names.get(node.id, node)
+
+
+def _times(coefficient, factor, operator=None):
+    operator = operator or ast.Mult()
+    if coefficient is None and isinstance(operator, ast.Div):
+        coefficient = ast.Constant(1)
+    return factor if coefficient is None else ast.BinOp(coefficient, operator, factor)
+
+
+def _collected(form):
+    """The sum with each gradient once."""
+    together = {}
+    for coefficient, atom in form:
+        if atom in together:
+            one = ast.Constant(1)
+            coefficient = ast.BinOp(together[atom] or one, ast.Add(), coefficient or one)
+        together[atom] = coefficient
+    return [(coefficient, atom) for atom, coefficient in together.items()]
+
+
+def _backward(step, state, blocks, inputs, outputs, atoms, cell):
+    """The two loops of the way back, and how the gradients of the unit weights are summed."""
+    arguments = [name for name in step.arguments if not name.startswith("m_")]
+    form_of = dict(zip(arguments, outputs, strict=True))
+    weights = [name for name in arguments if name.startswith("w_")]
+    before = [name for name in arguments if name.endswith("_prev")]
+
+    many = _Writer({}, blocks, "d_")  # the coefficients, for many steps at once
+    many.places = _Places(many, {name: name for name in weights}, (), {}, ())
+    loop = _Writer({}, blocks, "d_")
+    gradients = loop.places = {f"d_{field}": f"d_{field}" for field in state}
+    numbers = itertools.count()
+
+    def factor(node):
+        """The name of a coefficient's array: one that is there, or one that `many` works out first."""
+        if isinstance(node, ast.Name):
+            return node.id
+        if isinstance(node, ast.Constant):
+            return repr(node.value)
+        name = f"k{next(numbers)}"
+        many.into(node, many.see(name, "coefficient", name))
+        return name
+
+    def seen(name):
+        """The same as a view of one step."""
+        is_array = name.isidentifier() and name not in weights
+        return (
+            loop.see(name, *(("coefficient", name) if name in many.views and name[0] == "k" else ("array", name)))
+            if is_array
+            else name
+        )
+
+    def write(form, target):
+        form = sorted(form, key=lambda pair: (gradients[pair[1]] != target, pair[0] is not None))
+        total = None
+        for node, atom in form:
+            value = gradients[atom]
+            if node is not None:
+                place = target if total is None else loop.new()
+                loop.call("multiply", seen(factor(node)), value, place)
+                value = place
+            if total is None:
+                total = value
+            else:
+                loop.call("add", total, value, target)
+                loop.release(*({value} - {target}))
+                total = target
+        if total != target:
+            loop.call("copyto", target, total)
+
+    loop.call("add", "d_h", loop.see("d_out", "array", "d_out"), "d_h")
+    later = [atom for _, _, form in atoms for _, atom in form] + [a for form in outputs for _, a in form]
+    in_block = {}  # gradients in between that are themselves the result for a block
+    for name in inputs:
+        (node, atom), *more = form_of[name]
+        if node is None and not more and atom not in gradients:
+            in_block.setdefault(atom, name)
+    for name, target, form in atoms:
+        for _, atom in form:
+            later.remove(atom)
+        old = f"d_{target[2:]}"
+        if name in in_block:
+            place = loop.run([in_block[name]])
+        elif gradients.get(old) and old not in later:
+            place = gradients[old]
+        else:
+            place = loop.new()
+        write(form, place)
+        gradients[name] = place
+
+    alone = {}  # block -> the one gradient that it is a multiple of, by a coefficient that stands in its place
+    for name in inputs:
+        form = form_of[name]
+        if len(form) == 1 and isinstance(form[0][0], ast.AST) and not isinstance(form[0][0], ast.Name | ast.Constant):
+            many.into(form[0][0], many.run([name]))
+            alone[name] = form[0][1]
+        elif name not in in_block.values():
+            write(form, loop.run([name]))
+    for atom, run in _runs(blocks, alone.get):
+        loop.call("multiply", loop.run(run), gradients[atom], loop.run(run))
+
+    finish = []
+    for name in before:
+        place = f"d_{name[:-5]}"
+        others = [gradients[a] for other in before if other != name for _, a in form_of[other]]
+        if place == "d_h" or place in others:
+            passing = loop.new()
+            write(form_of[name], passing)
+            finish.append((place, passing))
+        else:
+            write(form_of[name], place)
+    loop.call("matmul", "W_back", loop.see("d_past", "array", "past"), "d_product")
+    for place, passing in finish:
+        loop.call(*(("add", place, passing, place) if place == "d_h" else ("copyto", place, passing)))
+    d_weights = tuple(tuple((factor(node), _block_of(atom, in_block)) for node, atom in form_of[w]) for w in weights)
+    constants = ["W_back", "d_product", *(f"d_{field}" for field in state), *weights]
+    functions = cell.step_backward.__globals__
+    return many.loop(weights, functions), loop.loop(constants, functions), d_weights
+
+
+def _block_of(atom, in_block):
+    if atom not in in_block:
+        raise ValueError(f"the gradient of a unit weight must be a sum of multiples of the d_a, but it holds {atom}")
+    return in_block[atom]
