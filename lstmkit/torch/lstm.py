@@ -11,8 +11,13 @@ Chapter: chapters/mathematics.md.  Twin: lstmkit/numpy/lstm.py.
 
 from torch import nn
 
-from lstmkit.cells import lstm as cell
-from lstmkit.torch import stack
+from lstmkit.numpy import lstm as twin
+from lstmkit.torch import recurrence, stack
+
+
+def run_layer(params, x, state):
+    """One layer in one direction: hs (T, B, H) and the last State, from x (T, B, D)."""
+    return recurrence.run(twin, params, x, state)
 
 
 class LSTM(nn.Module):
@@ -30,26 +35,25 @@ class LSTM(nn.Module):
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
         stack.check_sizes(self)
-        stack.add_parameters(self, 4, device, dtype, forget_bias)
+        stack.add_parameters(self, twin, device, dtype, forget_bias)
 
-    def forward(self, input, hx=None):
+    def forward(self, input, hx=None, lengths=None):
         """hs (T, B, S·H) and (h_n, c_n), each (L·S, B, H), from input (T, B, D) and hx = (h_0, c_0) or zeros.
 
         With batch_first, input and hs are (B, T, ...).  An input (T, D) has no batch, nor has what comes out.  A
-        PackedSequence comes out as one.  Raises ValueError for a wrong shape, or dtypes that differ.
+        PackedSequence comes out as one; `lengths` (B,) says how many steps of each padded sequence are real.  Raises
+        ValueError for a wrong shape, or dtypes that differ.
         """
-        if hx is not None and not isinstance(hx, tuple | list):
-            raise ValueError(f"hx must be a tuple (h_0, c_0), but it is a {type(hx).__name__}")
-        return stack.run(self, cell, input, hx, ("h_0", "c_0"))
+        return stack.run(self, twin, run_layer, input, stack.as_state(hx, twin), lengths)
 
     @classmethod
     def from_torch(cls, module):
         """The same network as `module`, a torch.nn.LSTM, or its weights under our names from a state_dict."""
         if not isinstance(module, nn.Module):
-            return stack.from_torch(module)
+            return stack.from_torch(module, 4)
         if type(module) is not nn.LSTM or module.proj_size:
             raise ValueError(f"from_torch takes a torch.nn.LSTM without projection, but it got {module!r}")
-        return stack.convert(module, cls, stack.from_torch)
+        return stack.convert(module, cls, lambda weights: stack.from_torch(weights, 4))
 
     def to_torch(self):
         """The same network as a torch.nn.LSTM: b as its first bias, its second zero."""

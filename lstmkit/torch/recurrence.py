@@ -1,72 +1,112 @@
 """Runs a cell over time on torch tensors: the same equations, on CPU and GPU.
 
-On the CPU, float32 and float64 go through the NumPy recurrence, forward and backward, with the memory shared and
-nothing copied on the way in.  Everywhere else, and for second derivatives, a loop of torch operations does the same
-in rows, and autograd differentiates it.
+On the CPU, float32 and float64 go through the NumPy twin, forward and backward, with the memory shared and nothing
+copied on the way in.  Everywhere else, and for second derivatives, a loop of torch operations does the same in rows,
+and autograd differentiates it.
 
-T steps, B sequences, D inputs, H units, G gate blocks.  x: (T, B, D); W_x: (G·H, D); W_h: (G·H, H); b: (G·H,).
-`cell` is a module of lstmkit.cells; a state is a tuple of (B, H), h first.
+T steps, B sequences, D inputs, H units.  x: (T, B, D); a state is a tuple of (B, H), h first.
+`twin` is a module of lstmkit.numpy; `params` and `state` are its Params and State, of tensors.
 """
 
 from types import FunctionType
 
 import torch
 
-from lstmkit.numpy import recurrence as columns
+from lstmkit.numpy import functions, inplace, layer
 
-ON_TORCH = {"sigmoid": torch.sigmoid, "tanh": torch.tanh}
+ON_TORCH = {
+    functions.sigmoid: torch.sigmoid,
+    functions.tanh: torch.tanh,
+    functions.relu: torch.relu,
+    functions.d_relu: lambda y: (y > 0).to(y.dtype),
+}
 
 
-def run(cell, x, W_x, W_h, b, state):
-    """hs (T, B, H) and the last state, differentiable in every argument."""
-    if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64):
-        keep_cache = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, W_x, W_h, b, *state))
-        hs, *last = NumpyRecurrence.apply(cell, keep_cache, x, W_x, W_h, b, *state)
+def run(twin, params, x, state, loop=None, **outside):
+    """hs (T, B, H) and the last state, differentiable in every tensor of params, x and state.
+
+    `loop` is the same in torch operations, (params, x, state, **outside) -> hs, last; if None, `rows` on the cell's own
+    equations.  `outside` is handed to the twin's forward: what an equation takes besides, without a gradient.
+    """
+    loop = loop or equations(twin)
+    autocast = torch.is_autocast_enabled(x.device.type)
+    if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not autocast:
+        tensors = [x, *params, *state]
+        needed = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
+        hs, *last = NumpyTwin.apply(twin, loop, outside, needed, *tensors)
         return hs, tuple(last)
-    return rows(cell, x, W_x, W_h, b, state)
+    return loop(params, x, state, **outside)
 
 
-def rows(cell, x, W_x, W_h, b, state):
+def equations(twin, products=None):
+    """The loop in torch operations for a twin whose cell follows the protocol of lstmkit/cells/__init__.py."""
+    products = products or getattr(twin, "products", layer.products)
+
+    def loop(params, x, state):
+        matrices, weights = products(params)
+        return rows(twin.cell, matrices, x, state, weights)
+
+    return loop
+
+
+def rows(cell, products, x, state, weights=(), given=None):
     """The recurrence in torch operations: one product for all inputs, one more each step."""
-    step = on_torch(cell.step)
-    a_x = torch.nn.functional.linear(x, W_x, b)
-    W_hT, gates = W_h.T, W_h.shape[0] // W_h.shape[1]
-    (h, *carried), hs = state, []
-    for a_t in a_x.unbind(0):
-        h, *rest = step(*(a_t + h @ W_hT).chunk(gates, dim=-1), *carried)
-        carried = rest[: len(carried)]
-        hs.append(h)
-    return torch.stack(hs) if hs else a_x.new_empty(0, *h.shape), (h, *carried)
+    step, names, before = on_torch(cell.step), inplace.fields(cell), inplace.before(cell)
+    H, given = state[0].shape[-1], given or {}
+    # unbind, not x[t]: the gradient of an index is as large as what it was taken from
+    from_x = [
+        [b] * len(x) if W_x is None else torch.nn.functional.linear(x, W_x, b).unbind(0) for W_x, _, b in products
+    ]
+    back = [None if W_h is None else W_h.T for _, W_h, _ in products]
+    now, hs = dict(zip(names, state, strict=True)), []
+    for *a_x, outside in zip(*from_x, zip(*given.values(), strict=True) if given else [()] * len(x), strict=True):
+        past = [now[name] for name in names if name == "h" or name not in before]
+        past = past[0] if len(past) == 1 else torch.cat(past, dim=-1)
+        a = []
+        for a_t, W_hT in zip(a_x, back, strict=True):
+            a += (a_t if W_hT is None else a_t + past @ W_hT).split(H, dim=-1)
+        new = step(*a, *(now[name] for name in before), *weights, *outside)
+        now = dict(zip(names, new, strict=False))
+        hs.append(now["h"])
+    return torch.stack(hs) if hs else x.new_empty(0, *state[0].shape), tuple(now[name] for name in names)
 
 
 def on_torch(function):
-    """The same function of a cell, with torch's sigmoid and tanh where it names them."""
-    return FunctionType(function.__code__, {**function.__globals__, **ON_TORCH})
+    """The same function of a cell, with torch's sigmoid and tanh and their like where it names NumPy's."""
+    names = function.__globals__
+    known = {name: ON_TORCH[value] for name, value in names.items() if callable(value) and value in ON_TORCH}
+    return FunctionType(function.__code__, {**names, **known})
 
 
-class NumpyRecurrence(torch.autograd.Function):
-    """The NumPy recurrence as one differentiable operation."""
+class NumpyTwin(torch.autograd.Function):
+    """The NumPy twin as one differentiable operation."""
 
     @staticmethod
-    def forward(ctx, cell, keep_cache, x, W_x, W_h, b, *state):
-        arrays = [tensor.detach().numpy() for tensor in (x, W_x, W_h, b, *state)]
-        hs, last, ctx.cache = columns.forward(cell, arrays[1:4], arrays[0], arrays[4:], keep_cache)
-        ctx.cell = cell
-        ctx.save_for_backward(x, W_x, W_h, b, *state)
+    def forward(ctx, twin, loop, outside, keep_cache, *tensors):
+        ctx.twin, ctx.loop, ctx.outside = twin, loop, outside
+        x, params, state = _sorted(twin, [tensor.detach().numpy() for tensor in tensors])
+        hs, last, ctx.cache = twin.forward(params, x, state, keep_cache=keep_cache, **outside)
+        ctx.save_for_backward(*tensors)
         return torch.from_numpy(hs), *(torch.from_numpy(field) for field in last)
 
     @staticmethod
     def backward(ctx, d_hs, *d_last):
         inputs = ctx.saved_tensors
         if torch.is_grad_enabled():  # asked for with create_graph: this gradient will itself be differentiated
-            x, W_x, W_h, b, *state = inputs
-            hs, last = rows(ctx.cell, x, W_x, W_h, b, state)
+            x, params, state = _sorted(ctx.twin, inputs)
+            hs, last = ctx.loop(params, x, state, **ctx.outside)
             wanted = [tensor for tensor in inputs if tensor.requires_grad]
             found = iter(
                 torch.autograd.grad((hs, *last), wanted, (d_hs, *d_last), create_graph=True, allow_unused=True)
             )
-            return None, None, *(next(found) if tensor.requires_grad else None for tensor in inputs)
-        params = [tensor.detach().numpy() for tensor in inputs[1:4]]
-        d_last = [tensor.numpy() for tensor in d_last]
-        d_x, d_first, d_params = columns.backward(ctx.cell, params, d_hs.numpy(), ctx.cache, d_last)
-        return None, None, *(torch.from_numpy(gradient) for gradient in (d_x, *d_params, *d_first))
+            return None, None, None, None, *(next(found) if tensor.requires_grad else None for tensor in inputs)
+        _, params, _ = _sorted(ctx.twin, [tensor.detach().numpy() for tensor in inputs])
+        d_state = ctx.twin.State(*(tensor.numpy() for tensor in d_last))
+        d_x, d_first, d_params = ctx.twin.backward(params, d_hs.numpy(), ctx.cache, d_state)
+        return None, None, None, None, *(torch.from_numpy(gradient) for gradient in (d_x, *d_params, *d_first))
+
+
+def _sorted(twin, values):
+    """x, Params and State, from one flat list."""
+    (x, *rest), count = values, len(twin.Params._fields)
+    return x, twin.Params(*rest[:count]), twin.State(*rest[count:])

@@ -7,31 +7,45 @@ enters the next, so no step is ever computed on padding.
 L layers, S = 1 or 2 directions.  T steps, B sequences, D inputs, H units.
 """
 
+import functools
+
 import torch
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from lstmkit.numpy.shapes import sized
 from lstmkit.torch import recurrence
 
 
-def add_parameters(module, gates, device, dtype, forget_bias=None):
-    """Give `module` its W_x (G·H, D), W_h (G·H, H) and b (G·H,) for every layer and direction, initialised.
+def add_parameters(module, twin, device, dtype, forget_bias=None, forget_block=1):
+    """Give `module` the parameters of `twin`, a module of lstmkit.numpy, for every layer and direction, initialised.
 
-    Weights are uniform in ±1/√H and biases zero, but for the second block of b, the forget gate's, where
-    forget_bias is a number.
+    Weights are uniform in ±1/√H and biases zero, but for the forget gate's block of b, where forget_bias is a number.
     """
     H, bound = module.hidden_size, module.hidden_size**-0.5
     for layer, suffix in suffixes(module):
         D = module.input_size if layer == 0 else H * directions(module)
-        W_x = torch.empty(gates * H, D, device=device, dtype=dtype).uniform_(-bound, bound)
-        W_h = torch.empty(gates * H, H, device=device, dtype=dtype).uniform_(-bound, bound)
-        module.register_parameter(f"W_x{suffix}", nn.Parameter(W_x))
-        module.register_parameter(f"W_h{suffix}", nn.Parameter(W_h))
-        if module.bias:
-            b = torch.zeros(gates * H, device=device, dtype=dtype)
-            if forget_bias is not None:
-                b[H : 2 * H] = forget_bias
-            module.register_parameter(f"b{suffix}", nn.Parameter(b))
+        for field, shape in twin.SHAPES._asdict().items():
+            value = torch.empty(sized(shape, D=D, H=H), device=device, dtype=dtype)
+            if field[0] == "b":
+                if not module.bias:
+                    continue
+                value.zero_()
+                if field == "b" and forget_bias is not None:
+                    value[forget_block * H : (forget_block + 1) * H] = forget_bias
+            else:
+                value.uniform_(-bound, bound)
+            module.register_parameter(f"{field}{suffix}", nn.Parameter(value))
+
+
+def params(module, twin, suffix):
+    """The Params of one layer and direction, with zeros for the biases of a module that has none."""
+    H, D = module.hidden_size, getattr(module, f"W_x{suffix}").shape[1]
+    values = {}
+    for field, shape in twin.SHAPES._asdict().items():
+        value = getattr(module, f"{field}{suffix}", None)
+        values[field] = module.W_x_l0.new_zeros(sized(shape, D=D, H=H)) if value is None else value
+    return twin.Params(**values)
 
 
 def check_sizes(module):
@@ -59,19 +73,25 @@ def suffixes(module):
     return [(layer, f"_l{layer}{end}") for layer in range(module.num_layers) for end in reverse]
 
 
-def run(module, cell, x, state, names):
-    """All layers of `cell` over x: (T, B, D), (B, T, D) with batch_first, (T, D), or a PackedSequence.
+def run(module, twin, run_layer, x, state, lengths=None):
+    """All layers of a module over x: (T, B, D), (B, T, D) with batch_first, (T, D), or a PackedSequence.
 
-    `state` is None for zeros, or a tuple of initial values, each (L·S, B, H), or (L·S, H) where x has no batch;
-    `names` are what its fields are called.  Returns the last layer's hidden states, S·H features in the form that x
-    came in, and the last state as a tuple.
+    `run_layer(params, x, state) -> hs, last` runs one layer in one direction, with the Params and State of `twin`.
+    `lengths` (B,) says how many steps of each sequence of a batch are real: on the others nothing is computed, and
+    the hidden states are zero.
+
+    `state` is None for zeros, or a tuple of initial values, each (L·S, B, H), or (L·S, H) where x has no batch.
+    Returns the last layer's hidden states, S·H features in the form that x came in, and the last state as a tuple.
     """
+    names = tuple(f"{field}_0" for field in twin.State._fields)
+    if lengths is not None:
+        return _padded(module, twin, run_layer, x, state, lengths)
     if isinstance(x, PackedSequence):
         data, order, back = x.data, x.sorted_indices, x.unsorted_indices
         counts, lengths = torch.unique_consecutive(x.batch_sizes, return_counts=True)
         treads = list(zip(lengths.tolist(), counts.tolist(), strict=True))
         data, last = _layers(
-            module, cell, _checked(module, data), treads, _state(module, data, state, names, treads, order)
+            module, twin, run_layer, _checked(module, data), treads, _state(module, data, state, names, treads, order)
         )
         last = tuple(field if back is None else field.index_select(1, back) for field in last)
         return PackedSequence(data, x.batch_sizes, order, back), last
@@ -83,11 +103,24 @@ def run(module, cell, x, state, names):
     time_first = x.transpose(0, 1) if batched and module.batch_first else x
     T, B, _ = time_first.shape
     data, treads = _checked(module, time_first.flatten(0, 1)), [(T, B)]
-    data, last = _layers(module, cell, data, treads, _state(module, data, state, names, treads, None))
+    data, last = _layers(module, twin, run_layer, data, treads, _state(module, data, state, names, treads, None))
     hs = data.view(T, B, data.shape[-1])
     if not batched:
         return hs.squeeze(1), tuple(field.squeeze(1) for field in last)
     return hs.transpose(0, 1) if module.batch_first else hs, last
+
+
+def _padded(module, twin, run_layer, x, state, lengths):
+    """A padded batch with the lengths of its sequences, by way of a PackedSequence."""
+    if isinstance(x, PackedSequence) or x.dim() != 3:
+        raise ValueError("lengths belong to a padded batch of three axes: a PackedSequence has its own")
+    T, B = (x.shape[1], x.shape[0]) if module.batch_first else x.shape[:2]
+    lengths = torch.as_tensor(lengths, dtype=torch.int64, device="cpu")
+    if lengths.shape != (B,) or (B and not (lengths.min() >= 1 and lengths.max() <= T)):
+        raise ValueError(f"lengths must be {B} numbers from 1 to T = {T}, but they are {lengths.tolist()}")
+    packed = pack_padded_sequence(x, lengths, module.batch_first, enforce_sorted=False)
+    hs, last = run(module, twin, run_layer, packed, state)
+    return pad_packed_sequence(hs, module.batch_first, total_length=T)[0], last
 
 
 def _batch_of_one(module, state, names):
@@ -100,7 +133,7 @@ def _batch_of_one(module, state, names):
     return tuple(field.unsqueeze(1) for field in state)
 
 
-def _layers(module, cell, data, treads, state):
+def _layers(module, twin, run_layer, data, treads, state):
     """Every layer and direction over data, rows of D features; treads are (steps, sequences) of each rectangle."""
     last, ends = [], suffixes(module)
     for layer in range(module.num_layers):
@@ -109,30 +142,30 @@ def _layers(module, cell, data, treads, state):
         outputs = []
         for index, (of, suffix) in enumerate(ends):
             if of == layer:
-                W_x, W_h = getattr(module, f"W_x{suffix}"), getattr(module, f"W_h{suffix}")
-                b = getattr(module, f"b{suffix}") if module.bias else W_x.new_zeros(len(W_x))
-                first = tuple(field[index] for field in state)
-                hs, end = _direction(cell, data, treads, (W_x, W_h, b), first, suffix.endswith("_reverse"))
+                first = twin.State(*(field[index] for field in state))
+                run_one = functools.partial(run_layer, params(module, twin, suffix))
+                hs, end = _direction(run_one, data, treads, first, suffix.endswith("_reverse"))
                 outputs.append(hs)
                 last.append(end)
         data = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
     return data, tuple(torch.stack(fields) for fields in zip(*last, strict=True))
 
 
-def _direction(cell, data, treads, weights, state, reverse):
+def _direction(run_one, data, treads, state, reverse):
     """One pass over the staircase.  Read backwards, each sequence joins with its initial state at its own end."""
     pieces = list(zip(data.split([steps * n for steps, n in treads]), treads, strict=True))
-    going = tuple(field[:0] for field in state) if reverse else state
+    kind = type(state)
+    going = kind(*(field[:0] for field in state)) if reverse else state
     outputs, ended = [], []
     for piece, (steps, n) in reversed(pieces) if reverse else pieces:
         x = piece.view(steps, n, data.shape[-1])
         if reverse:
-            going = tuple(torch.cat([field, first[len(field) : n]]) for field, first in zip(going, state, strict=True))
-            hs, going = recurrence.run(cell, x.flip(0), *weights, going)
+            going = (torch.cat([field, first[len(field) : n]]) for field, first in zip(going, state, strict=True))
+            hs, going = run_one(x.flip(0), kind(*going))
             hs = hs.flip(0)
         else:
             ended.append(tuple(field[n:] for field in going))
-            hs, going = recurrence.run(cell, x, *weights, tuple(field[:n] for field in going))
+            hs, going = run_one(x, kind(*(field[:n] for field in going)))
         outputs.append(hs.flatten(0, 1))
     if reverse:
         return torch.cat(outputs[::-1]), going
@@ -171,37 +204,49 @@ def convert(source, kind, translate):
     """`source` as a module of class `kind`: sizes, options, device, dtype and mode, and its weights renamed."""
     weight = next(source.parameters())
     options = {name: getattr(source, name) for name in SIGNATURE}
+    if hasattr(source, "nonlinearity"):
+        options["nonlinearity"] = source.nonlinearity
     target = kind(**options, device=weight.device, dtype=weight.dtype).train(source.training)
     target.load_state_dict(translate(source.state_dict()))
     return target
 
 
-def from_torch(state_dict):
-    """torch.nn's names to ours: weight_ih is W_x, weight_hh is W_h, and the two biases add up to b."""
+def from_torch(state_dict, gates):
+    """torch.nn's names to ours: weight_ih is W_x, weight_hh is W_h, and the two biases add up to b.
+
+    With three gates, the GRU's, the last block of bias_hh stands inside the reset and stays apart, as b_u.
+    """
     ours = {}
     for name, value in state_dict.items():
         kind, _, suffix = name.partition("_l")
         if kind in ("weight_ih", "weight_hh"):
             ours[f"W_{'x' if kind == 'weight_ih' else 'h'}_l{suffix}"] = value.detach().clone()
         elif kind == "bias_ih":
-            ours[f"b_l{suffix}"] = (value + state_dict[f"bias_hh_l{suffix}"]).detach()
+            other, H = state_dict[f"bias_hh_l{suffix}"], len(value) // gates
+            ours[f"b_l{suffix}"] = (value + other).detach()
+            if gates == 3:
+                ours[f"b_l{suffix}"][2 * H :] = value[2 * H :].detach()
+                ours[f"b_u_l{suffix}"] = other[2 * H :].detach().clone()
         elif kind != "bias_hh":
             raise ValueError(f"{name} has no counterpart here (a projection, proj_size, is not supported)")
     return ours
 
 
 def to_torch(state_dict):
-    """Our names to torch.nn's: b becomes bias_ih, and bias_hh is zero, so that coming back is exact."""
+    """Our names to torch.nn's: b becomes bias_ih, and bias_hh is zero but for b_u, so that coming back is exact."""
     theirs = {}
     for name, value in state_dict.items():
         kind, _, suffix = name.rpartition("_l")
         value = value.detach().clone()
         if kind == "b":
-            theirs[f"bias_ih_l{suffix}"], theirs[f"bias_hh_l{suffix}"] = value, torch.zeros_like(value)
+            theirs[f"bias_ih_l{suffix}"] = value
+            theirs.setdefault(f"bias_hh_l{suffix}", torch.zeros_like(value))
+        elif kind == "b_u":
+            theirs.setdefault(f"bias_hh_l{suffix}", value.new_zeros(3 * len(value)))[2 * len(value) :] = value
         elif kind in ("W_x", "W_h"):
             theirs[f"weight_{'ih' if kind == 'W_x' else 'hh'}_l{suffix}"] = value
         else:
-            raise ValueError(f"{name} is no parameter of a recurrent module of lstmkit")
+            raise ValueError(f"{name} is no parameter that torch.nn has")
     return theirs
 
 
@@ -212,3 +257,63 @@ def describe(module):
         f"{name}={getattr(module, name)}" for name, default in defaults.items() if getattr(module, name) != default
     ]
     return ", ".join([str(module.input_size), str(module.hidden_size), *options])
+
+
+def as_state(hx, twin):
+    """hx as the tuple that `run` takes: None, the one field of a state that has one, or all fields; else ValueError."""
+    names = [f"{field}_0" for field in twin.State._fields]
+    if hx is None:
+        return None
+    if len(names) == 1:
+        if isinstance(hx, tuple | list):
+            raise ValueError(f"hx must be the tensor {names[0]}, but it is a {type(hx).__name__}")
+        return (hx,)
+    if not isinstance(hx, tuple | list):
+        raise ValueError(f"hx must be a tuple ({', '.join(names)}), but it is a {type(hx).__name__}")
+    return hx
+
+
+def variant(name, twin, forget_block=None, products=None):
+    """The class `name`: the cell of `twin`, a module of lstmkit.numpy, with the arguments of torch.nn.LSTM.
+
+    For cells that torch.nn does not have.  `forget_block` is the number of the gate block whose bias starts at
+    forget_bias.
+    """
+    loop = recurrence.equations(twin, products)
+    fields = ", ".join(f"{field}_n" for field in twin.State._fields)
+
+    class Variant(nn.Module):
+        def __init__(
+            self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False,
+            *, forget_bias=1.0, device=None, dtype=None,
+        ):  # fmt: skip
+            super().__init__()
+            self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+            self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
+            check_sizes(self)
+            add_parameters(self, twin, device, dtype, None if forget_block is None else forget_bias, forget_block)
+
+        def forward(self, input, hx=None, lengths=None):
+            run_layer = functools.partial(recurrence.run, twin, loop=loop)
+            hs, last = run(self, twin, run_layer, input, as_state(hx, twin), lengths)
+            return hs, last if len(last) > 1 else last[0]
+
+        def extra_repr(self):
+            return describe(self)
+
+    Variant.__name__ = Variant.__qualname__ = name
+    Variant.__module__ = twin.__name__.replace(".numpy.", ".torch.")
+    shapes = ", ".join(f"{name}_l ({shape.replace(' ', ', ')})" for name, shape in twin.SHAPES._asdict().items())
+    Variant.__doc__ = f"""{twin.__doc__.split(":")[0]}, of one or more layers.
+
+    The arguments are those of torch.nn.LSTM.  The parameters of layer l are {shapes},
+    and the same with _reverse.
+    """
+    Variant.forward.__doc__ = f"""hs (T, B, S·H) and {fields}, each (L·S, B, H), from input (T, B, D) and hx or zeros.
+
+        With batch_first, input and hs are (B, T, ...); an input (T, D) has no batch; a PackedSequence comes out as one;
+        `lengths` (B,) says how many steps of each padded sequence are real.  Raises ValueError for a wrong shape or
+        dtype.
+        """
+    Variant.extra_repr.__doc__ = "Sizes and options, as torch.nn prints them."
+    return Variant
