@@ -1,5 +1,6 @@
 """The book's networks as torch modules, with torch.nn's signatures, on CPU and GPU."""
 
+from lstmkit.torch.convlstm import ConvLSTM
 from lstmkit.torch.coupled import CoupledLSTM
 from lstmkit.torch.full_gate_recurrence import FullGateRecurrenceLSTM
 from lstmkit.torch.gru import GRU
@@ -17,6 +18,7 @@ __all__ = [
     "LSTM",
     "LSTM97",
     "RNN",
+    "ConvLSTM",
     "CoupledLSTM",
     "FullGateRecurrenceLSTM",
     "NoInputActivationLSTM",
