@@ -36,7 +36,7 @@ OPERATORS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div:
 FUNCTIONS = {
     "sigmoid": ("multiply(x, 0.5, y)", "tanh(y, y)", "multiply(y, 0.5, y)", "add(y, 0.5, y)"),
     "tanh": ("tanh(x, y)",),
-    "relu": ("maximum(x, 0, y)",),
+    "relu": ("maximum(x, 0, out=y)",),  # numpy takes the place of this one's result by name alone
     "d_relu": ("greater(x, 0, y)",),
 }
 CALLS = ("add", "subtract", "multiply", "divide", "negative", "tanh", "maximum", "greater", "matmul", "copyto")
@@ -57,7 +57,7 @@ class Cell(NamedTuple):
 
     inputs: tuple  # the names of the pre-activations, in the order of the parameters
     blocks: tuple  # the same in their order in memory
-    halved: frozenset  # those whose rows of the weights are to be halved
+    halved: frozenset  # those whose rows of the weights are to be halved for `forward`, and unit weights likewise
     state: tuple  # the names of the state's fields
     before: tuple  # those of them that the step takes as they were before it
     weights: tuple  # the names of the unit-by-unit weights, such as a peephole's
@@ -97,15 +97,16 @@ def translate(cell, products):
     _expect_protocol(cell, step, back, state, products)
     inputs = step.arguments[: sum(map(len, products))]
     weights = tuple(name for name in step.arguments if name.startswith("w_"))
-    homes, direct = _homes(cell, step, state, inputs)
-    halved = frozenset(name for name, function in direct.items() if function == "sigmoid")
-    outputs, atoms = _linear_forms(step, back, state)
+    homes, activations = _homes(cell, step, inputs)
+    halved = frozenset(name for home, gate in activations.items() for name in gate.halved(home))
+    outputs, atoms, of_weights = _linear_forms(step, back, state, inputs)
     group = {name: form[0][1] for name, form in zip(inputs, outputs, strict=False) if len(form) == 1 and form[0][0]}
     named = [tuple(inputs[k] for k in product) for product in products]
-    blocks = _arranged(named, [direct.get, lambda name: name in halved, group.get])
-    forward = _forward(cell, step, state, blocks, named, homes, direct, halved, again=False)
-    again = _forward(cell, step, state, blocks, named, homes, direct, halved, again=True)
-    coefficients, backward, d_weights = _backward(step, state, blocks, inputs, outputs, atoms, cell)
+    early = {home: gate.function for home, gate in activations.items() if gate.early}
+    blocks = _arranged(named, [lambda name: name in early, early.get, group.get])
+    forward = _forward(cell, step, state, blocks, named, homes, activations, again=False)
+    again = _forward(cell, step, state, blocks, named, homes, activations, again=True)
+    coefficients, backward, d_weights = _backward(step, state, blocks, inputs, outputs, atoms, of_weights, cell)
     return Cell(
         tuple(inputs),
         blocks,
@@ -126,8 +127,8 @@ def _expect_protocol(cell, step, back, state, products):
     name = cell.__name__
     gradients = [argument for argument in step.arguments if not argument.startswith("m_")]
     if tuple(back.arguments[: len(state)]) != tuple(f"d_{field}" for field in state):
-        wanted = ", ".join(f"d_{field}" for field in state)
-        raise ValueError(f"{name}.step_backward must begin with {wanted}, but it begins with {back.arguments[0]}")
+        wanted, found = ", ".join(f"d_{field}" for field in state), ", ".join(back.arguments[: len(state)])
+        raise ValueError(f"{name}.step_backward must begin with {wanted}, but it begins with {found}")
     if len(back.returned) != len(gradients):
         raise ValueError(
             f"{name}.step_backward must return the gradients of {', '.join(gradients)}, but it returns "
@@ -138,6 +139,19 @@ def _expect_protocol(cell, step, back, state, products):
     returned = tuple(node.id for node in step.returned[len(state) :])
     if returned != tuple(cell.SAVED):
         raise ValueError(f"{name}.step returns {returned} after the state, but SAVED is {tuple(cell.SAVED)}")
+    given = {f"{field}{when}" for field in state for when in ("", "_prev")} | set(cell.SAVED) | set(step.arguments)
+    unknown = [argument for argument in back.arguments[len(state) :] if argument not in given]
+    if unknown:
+        raise ValueError(
+            f"{name}.step_backward takes {', '.join(unknown)}, which is neither in SAVED, nor a field of the state, "
+            "before or after the step, nor a weight"
+        )
+    for function, (arguments, lines, returned) in (("step", step), ("step_backward", back)):
+        known = set(arguments)
+        for target, value in [*lines, *((None, value) for value in returned)]:
+            if not known.issuperset(_names(value)):
+                raise ValueError(f"{name}.{function}: a name in {ast.unparse(value)!r} has no value yet")
+            known.add(target)
     if sorted(itertools.chain.from_iterable(products)) != list(range(sum(map(len, products)))):
         raise ValueError(f"products must name each block of {name}.step once, but they are {products}")
 
@@ -176,19 +190,47 @@ def _names(node):
     return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and id(n) not in called]
 
 
-def _homes(cell, step, state, inputs):
-    """Which block's memory each saved value takes over, and the blocks on which a function acts directly."""
+class _Activation(NamedTuple):
+    """A gate that is a function of its block, or of its block and what is added to it: o = σ(a_o + w_o * c)."""
+
+    function: str  # "sigmoid" or "tanh"
+    added: list  # expressions
+    early: bool  # whether all that is added is known before the step
+
+    def halved(self, home):
+        """The names whose values, halved, save halving the sum."""
+        return [home, *(n for term in self.added for n in _names(term) if n[:2] == "w_")] * (self.function == "sigmoid")
+
+
+def _homes(cell, step, inputs):
+    """Which block's memory each saved value takes over, and, by block, the gates that are activations of it."""
     uses = [name for _, value in step.lines for name in _names(value)]
     homes = {name: name if name in inputs else None for name in cell.SAVED}
-    direct = {}
+    activations = {}
     for target, value in step.lines:
         if target in homes:
             dying = [name for name in _names(value) if name in inputs and uses.count(name) == 1]
             home = homes[target] = next((name for name in dying if name not in homes.values()), None)
-            called = value.func.id if isinstance(value, ast.Call) and isinstance(value.args[0], ast.Name) else None
-            if home and called in ("sigmoid", "tanh"):
-                direct[home] = called
-    return homes, direct
+            if home and isinstance(value, ast.Call) and value.func.id in ("sigmoid", "tanh"):
+                terms = _terms(value.args[0])
+                added = [term for term in terms if not (isinstance(term, ast.Name) and term.id == home)]
+                weighed = all(
+                    isinstance(term, ast.BinOp)
+                    and isinstance(term.op, ast.Mult)
+                    and [uses.count(n) for n in _names(term) if n[:2] == "w_"] == [1]
+                    for term in added
+                )
+                if len(added) == len(terms) - 1 and (weighed or value.func.id == "tanh"):
+                    early = all(name in step.arguments for term in added for name in _names(term))
+                    activations[home] = _Activation(value.func.id, added, early)
+    return homes, activations
+
+
+def _terms(node):
+    """The terms of a sum."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _terms(node.left) + _terms(node.right)
+    return [node]
 
 
 def _arranged(products, labels):
@@ -217,6 +259,7 @@ class _Writer:
         self.places = places  # name in the cell -> name in the loop
         self.blocks, self.prefix = blocks, prefix  # prefix: "d_" where the blocks are those of the gradient
         self.lines, self.views, self.free, self.count = [], {}, [], 0
+        self.made = {}  # what has been worked out and stays: the dump of its expression -> its place
 
     def see(self, name, *what):
         """Take `name` as one of the loop's views."""
@@ -269,7 +312,8 @@ class _Writer:
             if node.func.id in FUNCTIONS:
                 for line in FUNCTIONS[node.func.id]:
                     name, _, rest = line.partition("(")
-                    self.call(name, *({"x": values[0], "y": target}.get(p, p) for p in rest[:-1].split(", ")))
+                    known = {"x": values[0], "y": target, "out=y": f"out={target}"}
+                    self.call(name, *(known.get(p, p) for p in rest[:-1].split(", ")))
             else:
                 self.call("copyto", target, f"{node.func.id}({', '.join(values)})")
             self.release(*(p for p in values if p != target))
@@ -282,6 +326,8 @@ class _Writer:
             return repr(node.value)
         if isinstance(node, ast.Name):
             return self.place(node.id)
+        if ast.dump(node) in self.made:
+            return self.made[ast.dump(node)]
         place = place or self.new()
         self.into(node, place)
         return place
@@ -290,12 +336,12 @@ class _Writer:
         """Compile what has been written."""
         constants = [*constants, *(f"s{number}" for number in range(self.count))]
         views = ", ".join(self.views)
+        body = [f"        for ({views},) in zip({views}):", *(f"            {line}" for line in self.lines)]
         source = "\n".join(
             [
                 f"def bind({', '.join(constants)}):",
                 f"    def loop({views}):",
-                f"        for ({views},) in zip({views}):",
-                *(f"            {line}" for line in self.lines or ["pass"]),
+                *(body if self.lines else ["        pass"]),
                 "    return loop",
             ]
         )
@@ -304,20 +350,40 @@ class _Writer:
         return Loop(source, tuple(constants), self.views, self.count, names["bind"])
 
 
-def _forward(cell, step, state, blocks, products, homes, direct, halved, again):
+def _forward(cell, step, state, blocks, products, homes, activations, again):
     code = _Writer({}, blocks)
     places = {name: name for name in step.arguments if name.startswith("w_")}
     code.places = _Places(code, places, state, homes, blocks)
     for number, product in enumerate(products):
         rows = code.run([name for name in blocks if name in product], rows=True)
         code.call("matmul", f"W_{number}", code.see(f"x_{number}", "x", number), rows)
-    for _, run in _runs(blocks, lambda name: name in direct):
+
+    def add_up(home):
+        for term in activations[home].added:
+            value = code.operand(term)
+            code.call("add", code.run([home]), value, code.run([home]))
+            code.release(value)
+
+    def activate(run, functions):
         code.call("tanh", code.run(run), code.run(run))
-    for _, run in _runs(blocks, lambda name: name in halved):
-        code.call("multiply", code.run(run), "0.5", code.run(run))
-        code.call("add", code.run(run), "0.5", code.run(run))
+        for function, sigmoids in _runs(run, functions.get):
+            if function == "sigmoid":
+                code.call("multiply", code.run(sigmoids), "0.5", code.run(sigmoids))
+                code.call("add", code.run(sigmoids), "0.5", code.run(sigmoids))
+
+    functions = {home: gate.function for home, gate in activations.items()}
+    for home in blocks:
+        if home in activations and activations[home].early:
+            add_up(home)
+    for _, run in _runs(blocks, lambda name: name in activations and activations[name].early):
+        activate(run, functions)
     for target, value in step.lines:
-        if homes.get(target) in direct or (again and target in state):
+        home = homes.get(target)
+        if (home in activations and activations[home].early) or (again and target in state):
+            continue
+        if home in activations:
+            add_up(home)
+            activate([home], functions)
             continue
         if target not in state and target not in homes:
             places[target] = code.new()
@@ -348,11 +414,12 @@ class _Places(dict):
 # The way back
 
 
-def _linear_forms(step, back, state):
-    """Each result of step_backward as pairs (coefficient, gradient), and the gradients in between that are used twice.
+def _linear_forms(step, back, state, inputs):
+    """Each result of step_backward as pairs (coefficient, gradient), and the gradients in between that are needed.
 
-    A coefficient is an expression without gradients, or None for 1.  Those in between come as (name, the name whose
-    place it may take, form), in order.
+    A coefficient is an expression without gradients, or None for 1.  What is a multiple of one gradient, or is used once,
+    needs no place of its own: its users take over its form.  The others come as (name, the name whose place it may
+    take, form), in order.  The gradients of unit weights are in terms of the d_a, which are there when they are summed.
     """
     forms, statics, names = {}, {}, {f"d_{field}": f"d_{field}" for field in state}
     renamed = []  # each assignment makes a new name: d_c, then d_c'
@@ -363,38 +430,48 @@ def _linear_forms(step, back, state):
     results = [_Renamed(names).visit(value) for value in back.returned]
     used = [name for _, _, value in renamed for name in _names(value)] + [n for value in results for n in _names(value)]
     gradients = {f"d_{field}" for field in state}
-    atoms = []
+    atoms, blocks = [], {node.id: k for k, node in enumerate(results[: len(inputs)]) if isinstance(node, ast.Name)}
 
-    def linear(node):
-        node_names = set(_names(node))
-        if isinstance(node, ast.Name):
-            return forms.get(node.id) or [(None, node.id)]
+    def linear(node, known):
+        """The form of an expression; `known` maps names to forms that take their place."""
+        if isinstance(node, ast.Name) and node.id in gradients:
+            return known.get(node.id) or [(None, node.id)]
         if isinstance(node, ast.UnaryOp):
-            return [(_times(c, ast.Constant(-1)), atom) for c, atom in linear(node.operand)]
+            return [(_times(c, ast.Constant(-1)), atom) for c, atom in linear(node.operand, known)]
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-            right = linear(node.right)
+            right = linear(node.right, known)
             if isinstance(node.op, ast.Sub):
                 right = [(_times(c, ast.Constant(-1)), atom) for c, atom in right]
-            return _collected(linear(node.left) + right)
+            return _collected(linear(node.left, known) + right)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div):
             left_moves = bool(set(_names(node.left)) & gradients)
             moving, factor = (node.left, node.right) if left_moves else (node.right, node.left)
             if not set(_names(factor)) & gradients and not (isinstance(node.op, ast.Div) and not left_moves):
                 factor = _Substituted(statics).visit(factor)
-                return [(_times(c, factor, node.op), atom) for c, atom in linear(moving)]
-        raise ValueError(f"step_backward must be linear in {sorted(node_names & gradients)}: {ast.unparse(node)}")
+                return [(_times(c, factor, node.op), atom) for c, atom in linear(moving, known)]
+        raise ValueError(f"step_backward must be linear in the gradients d_*, which this is not: {ast.unparse(node)}")
 
     for name, target, value in renamed:
         if not set(_names(value)) & gradients:
             statics[name] = _Substituted(statics).visit(value)
             continue
-        form = linear(value)
+        form = linear(value, forms)
         gradients.add(name)
-        if used.count(name) == 1:
+        if len(form) == 1 or used.count(name) == 1:
             forms[name] = form
         else:
             atoms.append((name, target, form))
-    return [linear(value) for value in results], atoms
+    of_weights = len(results) - sum(name.startswith("w_") for name in step.arguments)
+    outputs = [linear(value, forms) for value in results[:of_weights]]
+    others = {name: form for name, form in forms.items() if name not in blocks}
+    d_weights = [
+        [(factor or ast.Constant(1), blocks.get(name)) for factor, name in linear(value, others)]
+        for value in results[of_weights:]
+    ]
+    for form, value in zip(d_weights, results[of_weights:], strict=True):
+        if any(block is None for _, block in form):
+            raise ValueError(f"the gradient of a unit weight must be a sum of multiples of d_a_*: {ast.unparse(value)}")
+    return outputs, atoms, [[(factor, inputs[block]) for factor, block in form] for form in d_weights]
 
 
 class _Renamed(ast.NodeTransformer):
@@ -438,10 +515,10 @@ def _collected(form):
     return [(coefficient, atom) for atom, coefficient in together.items()]
 
 
-def _backward(step, state, blocks, inputs, outputs, atoms, cell):
+def _backward(step, state, blocks, inputs, outputs, atoms, of_weights, cell):
     """The two loops of the way back, and how the gradients of the unit weights are summed."""
     arguments = [name for name in step.arguments if not name.startswith("m_")]
-    form_of = dict(zip(arguments, outputs, strict=True))
+    form_of = dict(zip(arguments, outputs, strict=False))
     weights = [name for name in arguments if name.startswith("w_")]
     before = [name for name in arguments if name.endswith("_prev")]
 
@@ -457,18 +534,15 @@ def _backward(step, state, blocks, inputs, outputs, atoms, cell):
             return node.id
         if isinstance(node, ast.Constant):
             return repr(node.value)
-        name = f"k{next(numbers)}"
-        many.into(node, many.see(name, "coefficient", name))
-        return name
+        if ast.dump(node) not in many.made:
+            name = f"k{next(numbers)}"
+            many.into(node, many.see(name, "coefficient", name))
+            many.made[ast.dump(node)] = name
+        return many.made[ast.dump(node)]
 
     def seen(name):
         """The same as a view of one step."""
-        is_array = name.isidentifier() and name not in weights
-        return (
-            loop.see(name, *(("coefficient", name) if name in many.views and name[0] == "k" else ("array", name)))
-            if is_array
-            else name
-        )
+        return loop.see(name, "array", name) if name.isidentifier() and name not in weights else name
 
     def write(form, target):
         form = sorted(form, key=lambda pair: (gradients[pair[1]] != target, pair[0] is not None))
@@ -488,34 +562,24 @@ def _backward(step, state, blocks, inputs, outputs, atoms, cell):
         if total != target:
             loop.call("copyto", target, total)
 
+    alone = {}  # block -> the one gradient that it is a multiple of, by a coefficient that stands in its place
+    for name in sorted(inputs, key=lambda name: len(ast.dump(form_of[name][0][0] or ast.Constant(1)))):
+        (node, atom), *more = form_of[name]  # the short ones first, since a longer one may contain them
+        if not more and not isinstance(node, ast.Name | ast.Constant | None):
+            many.into(node, many.run([name]))
+            many.made[ast.dump(node)] = many.run([name])
+            alone[name] = atom
     loop.call("add", "d_h", loop.see("d_out", "array", "d_out"), "d_h")
     later = [atom for _, _, form in atoms for _, atom in form] + [a for form in outputs for _, a in form]
-    in_block = {}  # gradients in between that are themselves the result for a block
-    for name in inputs:
-        (node, atom), *more = form_of[name]
-        if node is None and not more and atom not in gradients:
-            in_block.setdefault(atom, name)
     for name, target, form in atoms:
         for _, atom in form:
             later.remove(atom)
-        old = f"d_{target[2:]}"
-        if name in in_block:
-            place = loop.run([in_block[name]])
-        elif gradients.get(old) and old not in later:
-            place = gradients[old]
-        else:
-            place = loop.new()
-        write(form, place)
-        gradients[name] = place
-
-    alone = {}  # block -> the one gradient that it is a multiple of, by a coefficient that stands in its place
+        free = gradients.get(target) if target not in later else None
+        gradients[name] = free or loop.new()
+        write(form, gradients[name])
     for name in inputs:
-        form = form_of[name]
-        if len(form) == 1 and isinstance(form[0][0], ast.AST) and not isinstance(form[0][0], ast.Name | ast.Constant):
-            many.into(form[0][0], many.run([name]))
-            alone[name] = form[0][1]
-        elif name not in in_block.values():
-            write(form, loop.run([name]))
+        if name not in alone:
+            write(form_of[name], loop.run([name]))
     for atom, run in _runs(blocks, alone.get):
         loop.call("multiply", loop.run(run), gradients[atom], loop.run(run))
 
@@ -532,13 +596,7 @@ def _backward(step, state, blocks, inputs, outputs, atoms, cell):
     loop.call("matmul", "W_back", loop.see("d_past", "array", "past"), "d_product")
     for place, passing in finish:
         loop.call(*(("add", place, passing, place) if place == "d_h" else ("copyto", place, passing)))
-    d_weights = tuple(tuple((factor(node), _block_of(atom, in_block)) for node, atom in form_of[w]) for w in weights)
+    d_weights = tuple(tuple((factor(node), block) for node, block in form) for form in of_weights)
     constants = ["W_back", "d_product", *(f"d_{field}" for field in state), *weights]
     functions = cell.step_backward.__globals__
     return many.loop(weights, functions), loop.loop(constants, functions), d_weights
-
-
-def _block_of(atom, in_block):
-    if atom not in in_block:
-        raise ValueError(f"the gradient of a unit weight must be a sum of multiples of the d_a, but it holds {atom}")
-    return in_block[atom]

@@ -302,7 +302,8 @@ def _run(loop, kit, products, weights, arrays, constants=None, at_once=None, bac
     known = dict(constants or {}) | {f"W_{k}": W for k, W in enumerate(matrices)}
     known |= {f"s{k}": np.empty(scratch_shape, gates.dtype) for k in range(loop.scratch)}
     for name, w in zip(kit.weights, weights, strict=True):
-        known[name] = np.ascontiguousarray(np.broadcast_to(w[:, None], (H, B)))
+        half = 0.5 if name in kit.halved and loop in (kit.forward, kit.again) else 1
+        known[name] = np.ascontiguousarray(np.broadcast_to(half * w[:, None], (H, B)))
 
     def view(kind, *which):
         if kind == "x":
