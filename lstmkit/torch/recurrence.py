@@ -38,6 +38,22 @@ def run(twin, params, x, state, loop=None, **outside):
     return loop(params, x, state, **outside)
 
 
+def torch_is_faster(x, tensors, has_fast_kernel):
+    """Whether torch's own layer beats the twin for x (T, B, D) and the weights and state in `tensors`.
+
+    The thresholds are what `lstmkit bench` measured on a processor with AVX-512.  torch has a fast kernel, oneDNN's,
+    for the LSTM in float32: it wins but where its memory, which it asks for anew at every call, costs more than the
+    products.  In float64 torch wins at large products that keep nothing for a gradient.
+    """
+    if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        return False
+    B, H = tensors[-1].shape
+    learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *tensors))
+    if x.dtype == torch.float32:
+        return has_fast_kernel and torch.backends.mkldnn.is_available() and (not learning or len(x) * B * H < 2**21)
+    return not learning and B * H >= 2**14 if x.dtype == torch.float64 else True
+
+
 def equations(twin, products=None):
     """The loop in torch operations for a twin whose cell follows the protocol of lstmkit/cells/__init__.py."""
     products = products or getattr(twin, "products", layer.products)
