@@ -11,8 +11,7 @@ The values of `step` stay the same to the last bit.  Four things make the transl
 
 * pre-activations turn into gates where the product has put them;
 * σ(a) = (1 + tanh(a/2)) / 2, and halving a weight is exact, so the rows of sigmoid gates are halved once, in the
-weights,
-  and one tanh does for all blocks;
+  weights, and one tanh does for all blocks;
 * `step_backward` is linear in the incoming gradients: each of its results is a sum of coefficients times gradients.  No
   recurrence touches the coefficients, so they are computed for many steps at once;
 * the blocks lie in memory in the order that lets most calls cover several of them.
@@ -38,8 +37,9 @@ FUNCTIONS = {
     "tanh": ("tanh(x, y)",),
     "relu": ("maximum(x, 0, out=y)",),  # numpy takes the place of this one's result by name alone
     "d_relu": ("greater(x, 0, y)",),
+    "exp": ("exp(x, y)",),
 }
-CALLS = ("add", "subtract", "multiply", "divide", "negative", "tanh", "maximum", "greater", "matmul", "copyto")
+CALLS = ("add", "subtract", "multiply", "divide", "negative", "tanh", "maximum", "greater", "exp", "matmul", "copyto")
 
 
 class Loop(NamedTuple):
@@ -86,6 +86,11 @@ def before(cell):
     return [name[:-5] for name in _function(cell.step).arguments if name.endswith("_prev")]
 
 
+def _given(argument):
+    """Whether an argument of `step` comes from outside at every step, as a mask does: m_h, but not m_prev."""
+    return argument.startswith("m_") and not argument.endswith("_prev")
+
+
 @functools.cache
 def translate(cell, products):
     """The Cell of a module of lstmkit.cells.
@@ -107,25 +112,13 @@ def translate(cell, products):
     forward = _forward(cell, step, state, blocks, named, homes, activations, again=False)
     again = _forward(cell, step, state, blocks, named, homes, activations, again=True)
     coefficients, backward, d_weights = _backward(step, state, blocks, inputs, outputs, atoms, of_weights, cell)
-    return Cell(
-        tuple(inputs),
-        blocks,
-        halved,
-        state,
-        tuple(before(cell)),
-        weights,
-        homes,
-        forward,
-        again,
-        coefficients,
-        backward,
-        d_weights,
-    )
+    names = tuple(inputs), blocks, halved, state, tuple(before(cell)), weights, homes
+    return Cell(*names, forward, again, coefficients, backward, d_weights)
 
 
 def _expect_protocol(cell, step, back, state, products):
     name = cell.__name__
-    gradients = [argument for argument in step.arguments if not argument.startswith("m_")]
+    gradients = [argument for argument in step.arguments if not _given(argument)]
     if tuple(back.arguments[: len(state)]) != tuple(f"d_{field}" for field in state):
         wanted, found = ", ".join(f"d_{field}" for field in state), ", ".join(back.arguments[: len(state)])
         raise ValueError(f"{name}.step_backward must begin with {wanted}, but it begins with {found}")
@@ -152,7 +145,7 @@ def _expect_protocol(cell, step, back, state, products):
             if not known.issuperset(_names(value)):
                 raise ValueError(f"{name}.{function}: a name in {ast.unparse(value)!r} has no value yet")
             known.add(target)
-    if sorted(itertools.chain.from_iterable(products)) != list(range(sum(map(len, products)))):
+    if sorted(itertools.chain.from_iterable(products)) != list(range(len(blocks(cell)))):
         raise ValueError(f"products must name each block of {name}.step once, but they are {products}")
 
 
@@ -297,7 +290,7 @@ class _Writer:
         """Write the calls that leave the value of an expression in `target`."""
         if isinstance(node, ast.Name | ast.Constant):
             self.call("copyto", target, self.operand(node))
-        elif isinstance(node, ast.BinOp):
+        elif isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
             safe = target not in map(self.place, _names(node.right))
             left = self.operand(node.left, target if safe else None)
             right = self.operand(node.right)
@@ -417,15 +410,16 @@ class _Places(dict):
 def _linear_forms(step, back, state, inputs):
     """Each result of step_backward as pairs (coefficient, gradient), and the gradients in between that are needed.
 
-    A coefficient is an expression without gradients, or None for 1.  What is a multiple of one gradient, or is used once,
-    needs no place of its own: its users take over its form.  The others come as (name, the name whose place it may
-    take, form), in order.  The gradients of unit weights are in terms of the d_a, which are there when they are summed.
+    A coefficient is an expression without gradients, or None for 1.  What is a multiple of one gradient, or is used
+    once, needs no place of its own: its users take over its form.  The others come as (name, the name whose place it
+    may take, form), in order.  The gradients of unit weights are in terms of the d_a, which are there when they are
+    summed.
     """
     forms, statics, names = {}, {}, {f"d_{field}": f"d_{field}" for field in state}
     renamed = []  # each assignment makes a new name: d_c, then d_c'
     for target, value in back.lines:
         fresh = _Renamed(names).visit(value)
-        names[target] = f"{target}'" if target in names.values() else target
+        names[target] = f"{names[target]}'" if target in names else target
         renamed.append((names[target], target, fresh))
     results = [_Renamed(names).visit(value) for value in back.returned]
     used = [name for _, _, value in renamed for name in _names(value)] + [n for value in results for n in _names(value)]
@@ -517,7 +511,7 @@ def _collected(form):
 
 def _backward(step, state, blocks, inputs, outputs, atoms, of_weights, cell):
     """The two loops of the way back, and how the gradients of the unit weights are summed."""
-    arguments = [name for name in step.arguments if not name.startswith("m_")]
+    arguments = [name for name in step.arguments if not _given(name)]
     form_of = dict(zip(arguments, outputs, strict=False))
     weights = [name for name in arguments if name.startswith("w_")]
     before = [name for name in arguments if name.endswith("_prev")]
@@ -574,7 +568,8 @@ def _backward(step, state, blocks, inputs, outputs, atoms, of_weights, cell):
     for name, target, form in atoms:
         for _, atom in form:
             later.remove(atom)
-        free = gradients.get(target) if target not in later else None
+        taken = {gradients.get(atom) for atom in later}
+        free = gradients[target] if target in gradients and gradients[target] not in taken else None
         gradients[name] = free or loop.new()
         write(form, gradients[name])
     for name in inputs:

@@ -19,11 +19,11 @@ def products(params):
     return [tuple(params[:3])], tuple(params[3:])
 
 
-def functions(cell, shapes, State, forget_block=None, products=products, gradients=None):
+def functions(cell, shapes, State, forget_block=None, products=products, gradients=None, first=None):
     """init_params, zero_state, count_params, step, step_backward, forward, backward of a module of lstmkit.numpy.
 
     `shapes` is a Params of strings such as "4H D"; `forget_block` is the number of the gate block whose bias starts
-    at 1.
+    at 1; `first` is a State of what each field holds before the first step, where that is not zero.
     """
     Params = type(shapes)
     gradients = gradients or (lambda d_products, d_weights: Params(*d_products[0], *d_weights))
@@ -60,7 +60,7 @@ def functions(cell, shapes, State, forget_block=None, products=products, gradien
 
     def zero_state(B, H, dtype=np.float64):
         """A State of zeros, each field (B, H): nothing remembered."""
-        return State(*(np.zeros((B, H), dtype) for _ in State._fields))
+        return State(*(np.full((B, H), value, dtype) for value in first or [0] * len(State._fields)))
 
     def count_params(D, H):
         """How many numbers Params holds, shapes as SHAPES says."""
@@ -74,6 +74,8 @@ def functions(cell, shapes, State, forget_block=None, products=products, gradien
         float32 in gives float32 out, float64 gives float64; no argument is modified.  Raises ValueError for a wrong
         shape, a dtype that is neither, or dtypes that differ.
         """
+        if state is None and first is not None and np.ndim(x) == 3:
+            state = zero_state(np.shape(x)[1], np.shape(params[1])[-1], np.asarray(x).dtype)
         params, x, state = check(params, "x", x, "T B D", state)
         matrices, weights = products(params)
         hs, last, cache = recurrence.forward(cell, matrices, x, state, weights, keep_cache=keep_cache)
@@ -102,8 +104,9 @@ def functions(cell, shapes, State, forget_block=None, products=products, gradien
 
         Returns ∂L/∂x_t (B, D), the gradient at the previous State, and that of the Params.
         """
-        d_state = expect_fields("d_state", d_state, State)
-        d_x, d_first, d_params = backward(params, np.zeros_like(d_state.h)[None], cache, d_state)
+        params = expect_params(params, shapes, {})
+        d_hs = np.zeros((1, cache.columns.shape[2], params.W_h.shape[1]), cache.columns.dtype)
+        d_x, d_first, d_params = backward(params, d_hs, cache, expect_fields("d_state", d_state, State))
         return d_x[0], d_first, d_params
 
     made = init_params, zero_state, count_params, step, step_backward, forward, backward

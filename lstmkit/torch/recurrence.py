@@ -19,6 +19,9 @@ ON_TORCH = {
     functions.tanh: torch.tanh,
     functions.relu: torch.relu,
     functions.d_relu: lambda y: (y > 0).to(y.dtype),
+    functions.exp: torch.exp,
+    functions.maximum: torch.maximum,
+    functions.log_sigmoid: torch.nn.functional.logsigmoid,
 }
 
 

@@ -1,0 +1,323 @@
+"""The scan in NumPy and torch against the loop, and what holds for every cell that runs on it."""
+
+import numpy as np
+import pytest
+
+from lstmkit.numpy import mingru, minlstm, scan
+from lstmkit.numpy.gradients import finite_difference, relative_error
+
+METHODS = pytest.mark.parametrize("method", [scan.linear, scan.blocks, scan.doubling, scan.run])
+LENGTHS = pytest.mark.parametrize("T", [0, 1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 64, 65, 130])
+CELLS = pytest.mark.parametrize("cell", [minlstm, mingru], ids=["minlstm", "mingru"])
+FORMS = pytest.mark.parametrize("positive", [False, True], ids=["plain", "positive"])
+B, D, H = 3, 2, 4
+
+
+def problem(rng, T, B=B, H=H, dtype=np.float64):
+    """Factors in (0, 1), addends and initial values of either sign."""
+    a, b, h0 = rng.uniform(size=(T, B, H)), rng.normal(size=(T, B, H)), rng.normal(size=(B, H))
+    return tuple(array.astype(dtype) for array in (a, b, h0))
+
+
+def loop(a, b, h0):
+    """The definition, one number at a time, in float64."""
+    hs = np.empty(b.shape)
+    for index in np.ndindex(h0.shape):
+        h = float(h0[index])
+        for t in range(len(b)):
+            h = float(a[t][index]) * h + float(b[t][index])
+            hs[t][index] = h
+    return hs
+
+
+@METHODS
+@LENGTHS
+def test_every_method_is_the_loop(rng, method, T):
+    given = problem(rng, T)
+    np.testing.assert_allclose(method(*given), loop(*given), rtol=0, atol=1e-12)
+
+
+@LENGTHS
+@pytest.mark.parametrize("steps", [1, 7, 64])
+def test_log_space_is_the_loop(rng, T, steps):
+    a, b, h0 = problem(rng, T)
+    b, h0 = np.abs(b), np.abs(h0)
+    log_hs = scan.log_space(np.log(a), np.log(b), np.log(h0), steps)
+    np.testing.assert_allclose(np.exp(log_hs), loop(a, b, h0), rtol=1e-12)
+
+
+def test_log_space_knows_zero(rng):
+    a, b, h0 = problem(rng, 20)
+    b, h0 = np.abs(b), np.zeros_like(h0)
+    b[:5], b[7, 1] = 0, 0
+    with np.errstate(divide="ignore"):
+        log_hs = scan.log_space(np.log(a), np.log(b), np.log(h0))
+    np.testing.assert_allclose(np.exp(log_hs), loop(a, b, h0), rtol=1e-12)
+
+
+@METHODS
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(2, 3), (64, 65), (0, 4)], ids=str)
+def test_dtype_shape_and_arguments_stay(rng, method, dtype, shape):
+    given = problem(rng, 9, *shape, dtype)
+    before = [array.copy() for array in given]
+    hs = method(*(array[::-1] if array.ndim == 3 else array for array in given))
+    assert hs.dtype == dtype
+    assert hs.shape == (9, *shape)
+    for array, copy in zip(given, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+@METHODS
+def test_two_halves_equal_the_whole(rng, method):
+    a, b, h0 = problem(rng, 40)
+    whole = method(a, b, h0)
+    for cut in (1, 17, 39):
+        first = method(a[:cut], b[:cut], h0)
+        second = method(a[cut:], b[cut:], first[-1])
+        np.testing.assert_allclose(np.concatenate([first, second]), whole, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("T", [1, 5, 20])
+def test_the_gradient_is_the_scan_reversed(rng, T):
+    a, b, h0 = given = problem(rng, T, 2, 3)
+    d_hs, d_last = rng.normal(size=(T, 2, 3)), rng.normal(size=(2, 3))
+    d = scan.reverse(a, d_hs, d_last)
+    h_prev = np.concatenate([h0[None], scan.linear(a, b, h0)[:-1]])
+    for k, gradient in enumerate((d * h_prev, d, a[0] * d[0])):
+
+        def loss(changed, k=k):
+            hs = scan.linear(*(changed if j == k else array for j, array in enumerate(given)))
+            return (hs * d_hs).sum() + (hs[-1] * d_last).sum()
+
+        assert relative_error(gradient, finite_difference(loss, given[k])) < 1e-7
+
+
+# Ten thousand steps in float32: gates from wide open to shut, and neither overflow nor drift
+
+LONG = 10_000
+
+
+def long_problem(rng, spread):
+    """Logarithms of gates σ(a) and of positive candidates, exact in float32, and the float64 loop over them."""
+    from lstmkit.numpy.functions import log_positive, log_sigmoid
+
+    pre = rng.normal(size=(LONG, 2, 8)) * spread
+    log_a, log_b = log_sigmoid(-pre), log_sigmoid(pre) + log_positive(rng.normal(size=pre.shape))
+    logs = [array.astype(np.float32) for array in (log_a, log_b, np.log(rng.uniform(size=pre.shape[1:])))]
+    return logs, scan.linear(*(np.exp(array.astype(np.float64)) for array in logs))
+
+
+@pytest.mark.parametrize("spread", [0.1, 1, 5, 30])
+def test_ten_thousand_steps_in_float32(rng, spread):
+    """Relative errors of every h_t: a few roundings in linear space, the rounding of a sum of 64 in log space."""
+    (log_a, log_b, log_h0), exact = long_problem(rng, spread)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        errors = {"log_space": np.exp(scan.log_space(log_a, log_b, log_h0)) / exact - 1}
+        for method in (scan.linear, scan.blocks, scan.doubling):
+            errors[method.__name__] = method(*np.exp([log_a, log_b]), np.exp(log_h0)) / exact - 1
+    worst = {name: np.abs(error).max() for name, error in errors.items()}
+    print(worst)
+    eps = np.finfo(np.float32).eps
+    assert max(worst[name] for name in ("linear", "blocks", "doubling")) < 50 * eps
+    assert worst["log_space"] < 64 * max(1, np.abs(log_a).mean()) * 10 * eps
+
+
+def test_one_sum_over_all_steps_would_drift(rng):
+    """Why log_space starts afresh: in one sum over all steps the error is that of a number as large as the sum."""
+    (log_a, log_b, log_h0), exact = long_problem(rng, 5)
+    errors = [np.abs(np.exp(scan.log_space(log_a, log_b, log_h0, steps)) / exact - 1).max() for steps in (64, LONG)]
+    assert errors[1] > 5 * errors[0]
+
+
+# The cells
+
+
+def cell_problem(cell, rng, T=6, B=B, D=D, H=H, dtype=np.float64):
+    def normal(*shape):
+        return rng.normal(size=shape).astype(dtype)
+
+    params = cell.Params(*(normal(*p.shape) for p in cell.init_params(rng, D, H)))
+    return params, normal(T, B, D), cell.State(normal(B, H)), normal(T, B, H), cell.State(normal(B, H))
+
+
+def everything(cell, params, x, state, d_hs, d_state, positive=False):
+    hs, last, cache = cell.forward(params, x, state, positive=positive)
+    d_x, d_first, d_params = cell.backward(params, d_hs, cache, d_state)
+    return [hs, *last, d_x, *d_first, *d_params]
+
+
+def same(ours, theirs, tolerance=1e-11):
+    for a, b in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+@CELLS
+@FORMS
+@pytest.mark.parametrize("cut", range(7))
+def test_a_sequence_may_be_cut_anywhere(cell, rng, positive, cut):
+    """Both forms: the state that enters the second half is the state that left the first, unchanged."""
+    params, x, state, d_hs, d_state = given = cell_problem(cell, rng)
+    hs_1, middle, cache_1 = cell.forward(params, x[:cut], state, positive=positive)
+    hs_2, last, cache_2 = cell.forward(params, x[cut:], middle, positive=positive)
+    d_x_2, d_middle, d_params_2 = cell.backward(params, d_hs[cut:], cache_2, d_state)
+    d_x_1, d_first, d_params_1 = cell.backward(params, d_hs[:cut], cache_1, d_middle)
+    both = [a + b for a, b in zip(d_params_1, d_params_2, strict=True)]
+    cut_up = [np.concatenate([hs_1, hs_2]), *last, np.concatenate([d_x_1, d_x_2]), *d_first, *both]
+    same(cut_up, everything(cell, *given, positive=positive))
+
+
+@CELLS
+@FORMS
+def test_steps_equal_the_sequence(cell, rng, positive):
+    params, x, state, d_hs, d_state = given = cell_problem(cell, rng)
+    hs, caches, now = [], [], state
+    for x_t in x:
+        now, cache = cell.step(params, x_t, now, positive=positive)
+        hs.append(now.h)
+        caches.append(cache)
+    d_now, d_xs, total = d_state, [], [0, 0]
+    for d_h, cache in zip(d_hs[::-1], caches[::-1], strict=True):
+        d_x, d_now, d_params = cell.step_backward(params, cell.State(d_now.h + d_h), cache)
+        d_xs.append(d_x)
+        total = [a + b for a, b in zip(total, d_params, strict=True)]
+    same([np.stack(hs), *now, np.stack(d_xs[::-1]), *d_now, *total], everything(cell, *given, positive=positive))
+
+
+@CELLS
+@FORMS
+def test_many_steps_equal_the_loop(cell, rng, positive):
+    """Long enough for several blocks, and wide enough for the loop: the same numbers as one step after the other."""
+    for T, B in ((300, 1), (30, 80)):
+        params, x, state, _, _ = cell_problem(cell, rng, T, B)
+        hs, now = cell.forward(params, x, state, positive=positive)[0], state
+        for x_t, h in zip(x, hs, strict=True):
+            now, _ = cell.step(params, x_t, now, positive=positive)
+            np.testing.assert_allclose(h, now.h, rtol=0, atol=1e-12)
+
+
+@CELLS
+@FORMS
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dtype_arguments_and_inference(cell, rng, positive, dtype):
+    given = cell_problem(cell, rng, dtype=dtype)
+    params, x, state, d_hs, d_state = given
+    flat = [*params, x, *state, d_hs, *d_state]
+    before, results = [a.tobytes() for a in flat], everything(cell, *given, positive=positive)
+    assert {a.dtype for a in results} == {np.dtype(dtype)}
+    assert [a.tobytes() for a in flat] == before
+    assert not any(np.shares_memory(a, b) for a in results for b in flat)
+    hs, last, cache = cell.forward(params, x, state, keep_cache=False, positive=positive)
+    assert cache is None
+    np.testing.assert_array_equal(hs, results[0])
+    np.testing.assert_array_equal(last.h, results[1])
+
+
+@CELLS
+@pytest.mark.parametrize("sizes", [(0, 3), (5, 0), (0, 0)], ids=str)
+def test_nothing_in_is_no_error(cell, rng, sizes):
+    T, B = sizes
+    _, _, state, _, d_state = given = cell_problem(cell, rng, T, B)
+    hs, h, d_x, d_h, *d_params = everything(cell, *given)
+    assert (hs.shape, d_x.shape) == ((T, B, H), (T, B, D))
+    if T == 0:
+        same([h, d_h], [*state, *d_state], 0)
+    assert not any(d.any() for d in d_params)
+
+
+@CELLS
+@FORMS
+def test_ten_thousand_steps_of_a_cell_in_float32(cell, rng, positive):
+    """Gates often shut or wide open; every value and gradient stays within a few roundings of the float64 ones."""
+    params, *rest = cell_problem(cell, rng, 10_000, 1, dtype=np.float32)
+    single = [params._replace(W_x=params.W_x * 10), *rest]
+    exact = [type(v)(*(a.astype(float) for a in v)) if isinstance(v, tuple) else v.astype(float) for v in single]
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        results = everything(cell, *single, positive=positive)
+    for ours, theirs in zip(results, everything(cell, *exact, positive=positive), strict=True):
+        assert relative_error(ours, theirs) < 2e-4
+
+
+@CELLS
+def test_bad_calls_say_what_is_wrong(cell, rng):
+    params, x, state, d_hs, _ = cell_problem(cell, rng)
+    _, _, cache = cell.forward(params, x, state)
+    calls = {
+        r"x must have shape \(T, B, D\) = \(6, 3, 2\), but its shape is \(6, 3, 3\)": lambda: cell.forward(
+            params, np.zeros((6, 3, 3))
+        ),
+        r"state\.h must have shape \(B, H\) = \(3, 4\)": lambda: cell.forward(params, x, (np.zeros((3, 5)),)),
+        "state must be State": lambda: cell.forward(params, x, state.h),
+        "params must be Params": lambda: cell.forward((params.b,), x),
+        r"params\.W_x must have shape": lambda: cell.forward(params._replace(W_x=params.W_x[1:]), x),
+        "x is float32, but params.b is float64": lambda: cell.forward(params, x.astype(np.float32)),
+        "keep_cache=True": lambda: cell.backward(params, d_hs, None),
+        r"d_hs must have shape \(T, B, H\) = \(6, 3, 4\)": lambda: cell.backward(params, d_hs[1:], cache),
+    }
+    for message, call in calls.items():
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+# Torch
+
+
+@LENGTHS
+def test_torch_methods_are_the_loop(rng, torch, T):
+    from lstmkit.torch import scan as twin
+
+    a, b, h0 = problem(rng, T)
+    on_torch = [torch.tensor(array) for array in (a, b, h0)]
+    for method in (twin.run, twin.doubling):
+        np.testing.assert_allclose(method(*on_torch), loop(a, b, h0), rtol=0, atol=1e-12)
+    a, b, h0 = (tensor.abs() for tensor in on_torch)
+    log_hs = twin.log_space(a.log(), b.log(), h0.log(), steps=50)
+    np.testing.assert_allclose(log_hs.exp(), loop(a, b, h0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("T", [1, 2, 9])
+def test_torch_gradients(rng, torch, T):
+    from lstmkit.torch import scan as twin
+
+    given = [torch.tensor(array, requires_grad=True) for array in problem(rng, T, 2, 3)]
+    assert torch.autograd.gradcheck(twin.run, given)
+    assert torch.autograd.gradgradcheck(twin.run, given)
+    d_hs = torch.randn(T, 2, 3, dtype=torch.float64)
+    through_scan = torch.autograd.grad(twin.run(*given), given, d_hs)
+    through_rounds = torch.autograd.grad(twin.doubling(*given), given, d_hs)
+    for ours, theirs in zip(through_scan, through_rounds, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+
+
+def test_torch_without_numpys_dtype(rng, torch):
+    """What NumPy does not know goes through the rounds of torch operations, backward as well."""
+    from lstmkit.torch import scan as twin
+
+    a, b, h0 = (torch.tensor(array, dtype=torch.bfloat16, requires_grad=True) for array in problem(rng, 12))
+    hs = twin.run(a, b, h0)
+    hs.sum().backward()
+    assert {t.dtype for t in (hs, a.grad, b.grad, h0.grad)} == {torch.bfloat16}
+    exact = loop(*(t.detach().double().numpy() for t in (a, b, h0)))
+    np.testing.assert_allclose(hs.detach().double(), exact, rtol=0, atol=0.1)
+
+
+# The suite itself on trial
+
+
+@pytest.mark.parametrize("wrong", ["no initial state", "factor one step late", "initial state through g"])
+def test_a_wrong_scan_is_seen(rng, monkeypatch, wrong):
+    """The last is the mistake of a well-known implementation: the state that enters is taken for a pre-activation."""
+    from lstmkit.numpy.functions import positive
+
+    right = scan.linear
+    monkeypatch.setattr(
+        scan,
+        "run",
+        {
+            "no initial state": lambda a, b, h0: right(a, b, 0 * h0),
+            "factor one step late": lambda a, b, h0: right(np.roll(a, 1, axis=0), b, h0),
+            "initial state through g": lambda a, b, h0: right(a, b, positive(h0)),
+        }[wrong],
+    )
+    with pytest.raises(AssertionError):
+        test_a_sequence_may_be_cut_anywhere(minlstm, rng, True, 3)
