@@ -6,11 +6,12 @@ What holds for every cell (halves, dtypes, errors, modules) stands in test_recur
 import itertools
 
 import numpy as np
+import oracles
 import pytest
+from mutants import mutant
 
-import lstmkit.cells.lstm as cell
 from lstmkit.numpy import lstm
-from lstmkit.numpy.functions import sigmoid, tanh
+from lstmkit.numpy.functions import sigmoid
 from lstmkit.numpy.gradients import finite_difference, relative_error
 
 SIZES = [
@@ -41,19 +42,19 @@ def library(torch, params):
     return module
 
 
-def agrees_with_the_library(torch, params, x, state):
+def agrees_with_the_library(torch, params, x, state, twin=lstm):
     """hs, h_T and c_T equal those of torch.nn.LSTM to 1e-12."""
-    hs, last, _ = lstm.forward(params, x, state)
+    hs, last, _ = twin.forward(params, x, state)
     want_hs, (want_h, want_c) = library(torch, params)(torch.tensor(x), tuple(torch.tensor(s)[None] for s in state))
     np.testing.assert_allclose(hs, want_hs.detach(), rtol=0, atol=1e-12)
     np.testing.assert_allclose(last.h, want_h[0].detach(), rtol=0, atol=1e-12)
     np.testing.assert_allclose(last.c, want_c[0].detach(), rtol=1e-12, atol=1e-12)
 
 
-def gradients(params, x, state, d_hs, d_state):
+def gradients(params, x, state, d_hs, d_state, twin=lstm):
     """All six by name, by our own backward."""
-    _, _, cache = lstm.forward(params, x, state)
-    d_x, d_first, d_params = lstm.backward(params, d_hs, cache, d_state)
+    _, _, cache = twin.forward(params, x, state)
+    d_x, d_first, d_params = twin.backward(params, d_hs, cache, d_state)
     return {"x": d_x, "h0": d_first.h, "c0": d_first.c, **d_params._asdict()}
 
 
@@ -68,8 +69,8 @@ def gradients_by_autograd(torch, params, x, state, d_hs, d_state):
     return {"x": x.grad, "h0": h0.grad[0], "c0": c0.grad[0], "W_x": W_x, "W_h": W_h, "b": b}
 
 
-def gradients_agree_with_autograd(torch, *given):
-    ours, theirs = gradients(*given), gradients_by_autograd(torch, *given)
+def gradients_agree_with_autograd(torch, *given, twin=lstm):
+    ours, theirs = gradients(*given, twin), gradients_by_autograd(torch, *given)
     for name, gradient in ours.items():
         np.testing.assert_allclose(gradient, theirs[name], rtol=1e-10, atol=1e-10, err_msg=name)
 
@@ -196,57 +197,72 @@ def test_saturation_is_silent(rng, dtype):
 
 # The suite itself on trial: each wrong variant must be seen.
 
+I, F, G, O, C = (
+    "i = sigmoid(a_i)",
+    "f = sigmoid(a_f)",
+    "g = tanh(a_g)",
+    "o = sigmoid(a_o)",
+    "c = f * c_prev + i * g",
+)
 WRONG_STEPS = {
-    "i and f exchanged": lambda i, f, g, o, c: cell_step(f, i, g, o, c),
-    "i and g exchanged": lambda i, f, g, o, c: cell_step(g, f, i, o, c),
-    "f and o exchanged": lambda i, f, g, o, c: cell_step(i, o, g, f, c),
-    "no tanh on c": lambda i, f, g, o, c: finish(sigmoid(f) * c + sigmoid(i) * tanh(g), sigmoid(o), lambda c: c),
-    "sigmoid for the candidate": lambda i, f, g, o, c: finish(sigmoid(f) * c + sigmoid(i) * sigmoid(g), sigmoid(o)),
-    "tanh for a gate": lambda i, f, g, o, c: finish(tanh(f) * c + sigmoid(i) * tanh(g), sigmoid(o)),
-    "no forget gate": lambda i, f, g, o, c: finish(c + sigmoid(i) * tanh(g), sigmoid(o)),
-    "coupled gates": lambda i, f, g, o, c: finish(sigmoid(f) * c + (1 - sigmoid(f)) * tanh(g), sigmoid(o)),
-    "forget bias of 1 in the step": lambda i, f, g, o, c: cell_step(i, f + 1, g, o, c),
-    "h from the old c": lambda i, f, g, o, c: (sigmoid(o) * tanh(c), *cell_step(i, f, g, o, c)[1:]),
+    "i and f exchanged": [(I, "i = sigmoid(a_f)"), (F, "f = sigmoid(a_i)")],
+    "i and g exchanged": [(I, "i = sigmoid(a_g)"), (G, "g = tanh(a_i)")],
+    "f and o exchanged": [(F, "f = sigmoid(a_o)"), (O, "o = sigmoid(a_f)")],
+    "no tanh on c": [("h = o * q", "h = o * c")],
+    "sigmoid for the candidate": [(G, "g = sigmoid(a_g)")],
+    "tanh for a gate": [(F, "f = tanh(a_f)")],
+    "no forget gate": [(C, "c = c_prev + i * g")],
+    "coupled gates": [(C, "c = f * c_prev + (1 - f) * g")],
+    "forget bias of 1 in the step": [(F, "f = sigmoid(a_f + 1)")],
+    "h from the old c": [("q = tanh(c)", "q = tanh(c_prev)")],
 }
-cell_step, cell_step_backward = cell.step, cell.step_backward
-
-
-def finish(c, o, squash=tanh):
-    """Fill a wrong step's tuple up; what stands after c is not compared."""
-    return o * squash(c), c, o, o, o, o, o
+WRONG_BACKWARD_STEPS = {
+    "incoming d_c lost": [("d_c = d_c + d_h * o", "d_c = d_h * o")],
+    "path through h lost": [("d_o = d_h * q", "d_o = d_h * 0"), (" + d_h * o * (1 - q * q)", "")],
+    "path of c through h lost": [(" + d_h * o * (1 - q * q)", "")],
+    "tanh'(c) not squared": [("(1 - q * q)", "(1 - q)")],
+    "d_c_prev without f": [("(1 - o), d_c * f", "(1 - o), d_c")],
+    "d_i and d_g exchanged": [("d_i = d_c * g", "d_i = d_c * i"), ("d_g = d_c * i", "d_g = d_c * g")],
+    "c_prev forgotten": [("d_f = d_c * c_prev", "d_f = d_c * 0")],
+    "the new c for the old one": [
+        ('q, c_prev):\n    """∂', 'q, c, c_prev):\n    """∂'),
+        ("d_f = d_c * c_prev", "d_f = d_c * c"),
+    ],
+}
 
 
 @pytest.mark.parametrize("wrong", WRONG_STEPS)
-def test_a_wrong_step_is_seen(rng, torch, monkeypatch, wrong):
+def test_a_wrong_step_is_seen(rng, torch, wrong):
     params, x, state, _, _ = problem(rng, 5, 3, 2, 4)
     agrees_with_the_library(torch, params, x, state)
-    monkeypatch.setattr(cell, "step", WRONG_STEPS[wrong])
     with pytest.raises(AssertionError):
-        agrees_with_the_library(torch, params, x, state)
-
-
-WRONG_BACKWARD_STEPS = {
-    "incoming d_c lost": lambda d_h, d_c, i, f, g, o, q, c: cell_step_backward(d_h, 0 * d_c, i, f, g, o, q, c),
-    "path through h lost": lambda d_h, d_c, i, f, g, o, q, c: cell_step_backward(0 * d_h, d_c, i, f, g, o, q, c),
-    "tanh'(c) not squared": lambda d_h, d_c, i, f, g, o, q, c: cell_step_backward(
-        d_h, d_c + d_h * o * (q * q - q), i, f, g, o, q, c
-    ),
-    "d_c_prev without f": lambda d_h, d_c, i, f, g, o, q, c: (
-        *cell_step_backward(d_h, d_c, i, f, g, o, q, c)[:4],
-        d_c + d_h * o * (1 - q * q),
-    ),
-    "d_i and d_g exchanged": lambda d_h, d_c, i, f, g, o, q, c: cell_step_backward(d_h, d_c, g, f, i, o, q, c),
-    "c_prev forgotten": lambda d_h, d_c, i, f, g, o, q, c: cell_step_backward(d_h, d_c, i, f, g, o, q, 0 * c),
-}
+        agrees_with_the_library(torch, params, x, state, mutant(lstm, *WRONG_STEPS[wrong]))
 
 
 @pytest.mark.parametrize("wrong", WRONG_BACKWARD_STEPS)
-def test_a_wrong_backward_step_is_seen(rng, torch, monkeypatch, wrong):
+def test_a_wrong_backward_step_is_seen(rng, torch, wrong):
     given = problem(rng, 5, 3, 2, 4)
     gradients_agree_with_autograd(torch, *given)
-    monkeypatch.setattr(cell, "step_backward", WRONG_BACKWARD_STEPS[wrong])
     with pytest.raises(AssertionError):
-        gradients_agree_with_autograd(torch, *given)
+        gradients_agree_with_autograd(torch, *given, twin=mutant(lstm, *WRONG_BACKWARD_STEPS[wrong]))
+
+
+def test_a_mutant_of_nothing_is_right(rng, torch):
+    """What sees the wrong variants is the comparison, and not the way they are made."""
+    given = problem(rng, 5, 3, 2, 4)
+    same = mutant(lstm, (C, "c = g * i + c_prev * f"), ("d_g = d_c * i", "d_g = i * d_c"))
+    agrees_with_the_library(torch, *given[:3], same)
+    gradients_agree_with_autograd(torch, *given, twin=same)
+
+
+def test_the_oracle_of_the_other_tests_agrees_with_torch_nn(rng, torch):
+    """Values and exact gradients: what judges the cells that torch.nn does not have is itself judged here."""
+    given = problem(rng, 5, 3, 2, 4)
+    theirs = gradients_by_autograd(torch, *given)
+    for gradient, name in zip(
+        oracles.derivatives(oracles.lstm, *given), ("x", "h0", "c0", "W_x", "W_h", "b"), strict=True
+    ):
+        np.testing.assert_allclose(gradient, theirs[name], rtol=1e-10, atol=1e-10, err_msg=name)
 
 
 def test_each_of_the_23_wrong_gate_orders_is_seen(rng, torch):

@@ -4,9 +4,10 @@ What holds for every cell (halves, dtypes, errors, modules) stands in test_recur
 """
 
 import numpy as np
+import oracles
 import pytest
+from mutants import mutant
 
-import lstmkit.cells.rnn as cell
 from lstmkit.numpy import rnn
 from lstmkit.numpy.gradients import finite_difference, relative_error
 
@@ -37,23 +38,23 @@ def library(torch, params):
     return module
 
 
-def agrees_with_the_library(torch, params, x, state):
+def agrees_with_the_library(torch, params, x, state, twin=rnn):
     """hs and h_T equal those of torch.nn.RNN to 1e-12."""
-    hs, last, _ = rnn.forward(params, x, state)
+    hs, last, _ = twin.forward(params, x, state)
     want_hs, want_h = library(torch, params)(torch.tensor(x), torch.tensor(state.h[None]))
     np.testing.assert_allclose(hs, want_hs.detach(), rtol=0, atol=1e-12)
     np.testing.assert_allclose(last.h, want_h[0].detach(), rtol=0, atol=1e-12)
 
 
-def gradients(params, x, state, d_hs, d_state):
+def gradients(params, x, state, d_hs, d_state, twin=rnn):
     """All five by name, by our own backward."""
-    _, _, cache = rnn.forward(params, x, state)
-    d_x, d_first, d_params = rnn.backward(params, d_hs, cache, d_state)
+    _, _, cache = twin.forward(params, x, state)
+    d_x, d_first, d_params = twin.backward(params, d_hs, cache, d_state)
     return {"x": d_x, "h0": d_first.h, **d_params._asdict()}
 
 
-def gradients_agree_with_autograd(torch, params, x, state, d_hs, d_state):
-    ours, module = gradients(params, x, state, d_hs, d_state), library(torch, params)
+def gradients_agree_with_autograd(torch, params, x, state, d_hs, d_state, twin=rnn):
+    ours, module = gradients(params, x, state, d_hs, d_state, twin), library(torch, params)
     x, h0 = torch.tensor(x, requires_grad=True), torch.tensor(state.h[None], requires_grad=True)
     torch.autograd.backward(module(x, h0), [torch.tensor(d_hs), torch.tensor(d_state.h[None])])
     W_x, W_h, b = module.weight_ih_l0.grad, module.weight_hh_l0.grad, module.bias_ih_l0.grad
@@ -130,32 +131,44 @@ def test_saturation_is_silent(rng, dtype):
 # The suite itself on trial: each wrong variant must be seen.
 
 WRONG_STEPS = {
-    "no tanh": lambda a: (a, a),
-    "sigmoid for tanh": lambda a: (1 / (1 + np.exp(-a)),) * 2,
-    "relu for tanh": lambda a: (np.maximum(a, 0),) * 2,
-    "tanh twice": lambda a: (np.tanh(np.tanh(a)),) * 2,
-    "tanh of half": lambda a: (np.tanh(a / 2),) * 2,
+    "no tanh": "h = a",
+    "sigmoid for tanh": "h = sigmoid(a)",
+    "relu for tanh": "h = relu(a)",
+    "tanh twice": "h = tanh(tanh(a))",
+    "tanh of half": "h = tanh(a / 2)",
 }
 WRONG_BACKWARD_STEPS = {
-    "no derivative": lambda d_h, h: (d_h,),
-    "not squared": lambda d_h, h: (d_h * (1 - h),),
-    "that of sigmoid": lambda d_h, h: (d_h * h * (1 - h),),
-    "tanh taken again": lambda d_h, h: (d_h * (1 - np.tanh(h) ** 2),),
-    "wrong sign": lambda d_h, h: (d_h * (h * h - 1),),
+    "no derivative": "d_h,",
+    "not squared": "d_h * (1 - h),",
+    "that of sigmoid": "d_h * h * (1 - h),",
+    "tanh taken again": "d_h * (1 - tanh(h) * tanh(h)),",
+    "wrong sign": "d_h * (h * h - 1),",
 }
 
 
 @pytest.mark.parametrize("wrong", WRONG_STEPS)
-def test_a_wrong_step_is_seen(rng, torch, monkeypatch, wrong):
+def test_a_wrong_step_is_seen(rng, torch, wrong):
     params, x, state, _, _ = problem(rng, 5, 3, 2, 4)
-    monkeypatch.setattr(cell, "step", WRONG_STEPS[wrong])
     with pytest.raises(AssertionError):
-        agrees_with_the_library(torch, params, x, state)
+        agrees_with_the_library(torch, params, x, state, mutant(rnn, ("h = tanh(a)", WRONG_STEPS[wrong])))
 
 
 @pytest.mark.parametrize("wrong", WRONG_BACKWARD_STEPS)
-def test_a_wrong_backward_step_is_seen(rng, torch, monkeypatch, wrong):
+def test_a_wrong_backward_step_is_seen(rng, torch, wrong):
     given = problem(rng, 5, 3, 2, 4)
-    monkeypatch.setattr(cell, "step_backward", WRONG_BACKWARD_STEPS[wrong])
     with pytest.raises(AssertionError):
-        gradients_agree_with_autograd(torch, *given)
+        gradients_agree_with_autograd(torch, *given, mutant(rnn, ("d_h * (1 - h * h),", WRONG_BACKWARD_STEPS[wrong])))
+
+
+def test_a_mutant_of_nothing_is_right(rng, torch):
+    """What sees the wrong variants is the comparison, and not the way they are made."""
+    given = problem(rng, 5, 3, 2, 4)
+    same = mutant(rnn, ("h = tanh(a)", "h = tanh(1 * a)"), ("(1 - h * h)", "(1 - h) * (1 + h)"))
+    agrees_with_the_library(torch, *given[:3], same)
+    gradients_agree_with_autograd(torch, *given, same)
+
+
+def test_the_oracle_of_the_other_tests_agrees_with_torch_nn(rng, torch):
+    params, x, state, _, _ = problem(rng, 5, 3, 2, 4)
+    want, _ = library(torch, params)(torch.tensor(x), torch.tensor(state.h[None]))
+    np.testing.assert_allclose(oracles.rnn(params, x, state)[0], want.detach(), rtol=0, atol=1e-12)

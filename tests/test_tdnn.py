@@ -138,9 +138,9 @@ def test_bad_calls_say_what_is_wrong(rng, torch):
         tdnn.backward(params, d_hs[1:], tdnn.forward(params, x)[2])
     with pytest.raises(ValueError, match="keep_cache"):
         tdnn.backward(params, d_hs, None)
-    with pytest.raises(ValueError, match="^k must be"):
+    with pytest.raises(ValueError, match=r"^k must be"):
         tdnn.init_params(rng, 2, 3, 0)
-    with pytest.raises(ValueError, match="^window must be"):
+    with pytest.raises(ValueError, match=r"^window must be"):
         TDNN(2, 3, 0)
     with pytest.raises(ValueError, match=r"^input must have shape \(T, B, D\)"):
         TDNN(2, 3, 4)(torch.zeros(5, 2, 3))

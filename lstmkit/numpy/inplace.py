@@ -528,7 +528,7 @@ def _backward(step, state, blocks, inputs, outputs, atoms, of_weights, cell):
             return node.id
         if isinstance(node, ast.Constant):
             return repr(node.value)
-        if ast.dump(node) not in many.made:
+        if not many.made.get(ast.dump(node), "").startswith("k"):  # in a block's place its gradient will stand
             name = f"k{next(numbers)}"
             many.into(node, many.see(name, "coefficient", name))
             many.made[ast.dump(node)] = name

@@ -110,7 +110,12 @@ def backward(products, d_hs, cache, d_state, weights=()):
         d_x[start:stop] = np.matmul(W_xT, d_rows[:, now]).transpose(0, 2, 1)
         for d_w, pairs in zip(d_weights, kit.d_weights, strict=True):
             for factor, gate in pairs:
-                d_w += np.einsum("thb,thb->h", arrays[factor], d_block[:, kit.blocks.index(gate)])
+                d_a = d_block[:, kit.blocks.index(gate)]
+                if factor in arrays:
+                    d_w += np.einsum("thb,thb->h", arrays[factor], d_a)
+                else:  # a number, or another unit weight
+                    once = weights[kit.weights.index(factor)] if factor in kit.weights else float(factor)
+                    d_w += once * d_a.sum(axis=(0, 2))
     d_first = tuple(d_field.T.copy() for d_field in d_fields.values())
     return d_x, d_first, _unpacked(kit, products, d_matrices, H), tuple(d_weights)
 

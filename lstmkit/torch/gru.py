@@ -18,7 +18,7 @@ from lstmkit.torch import recurrence, stack
 
 
 def run_layer(params, x, state):
-    """One layer in one direction, torch's own where that is faster: hs (T, B, H) and the last State, from x (T, B, D)."""
+    """One layer, one direction, by torch where that is faster: hs (T, B, H) and the last State, from x (T, B, D)."""
     W_x, W_h, b, b_u = params
     if len(x) and recurrence.torch_is_faster(x, (*params, *state), has_fast_kernel=False):
         inside = torch.cat([b_u.new_zeros(2 * len(b_u)), b_u])

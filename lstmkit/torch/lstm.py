@@ -17,7 +17,7 @@ from lstmkit.torch import recurrence, stack
 
 
 def run_layer(params, x, state):
-    """One layer in one direction, torch's own where that is faster: hs (T, B, H) and the last State, from x (T, B, D)."""
+    """One layer, one direction, by torch where that is faster: hs (T, B, H) and the last State, from x (T, B, D)."""
     W_x, W_h, b = params
     if len(x) and recurrence.torch_is_faster(x, (*params, *state), has_fast_kernel=True):
         state, weights = tuple(field.unsqueeze(0) for field in state), [W_x, W_h, b, torch.zeros_like(b)]
