@@ -1,9 +1,13 @@
 """The scan in NumPy and torch against the loop, and what holds for every cell that runs on it."""
 
+import importlib
+import inspect
+from copy import deepcopy
+
 import numpy as np
 import pytest
 
-from lstmkit.numpy import mingru, minlstm, scan
+from lstmkit.numpy import bidirectional, mingru, minlstm, scan, stacked
 from lstmkit.numpy.gradients import finite_difference, relative_error
 
 METHODS = pytest.mark.parametrize("method", [scan.linear, scan.blocks, scan.doubling, scan.run])
@@ -301,6 +305,236 @@ def test_torch_without_numpys_dtype(rng, torch):
     np.testing.assert_allclose(hs.detach().double(), exact, rtol=0, atol=0.1)
 
 
+# The torch modules: layers, directions, lengths
+
+
+NAMES = {minlstm: "MinLSTM", mingru: "MinGRU"}
+LAYERS = pytest.mark.parametrize(
+    "options",
+    [{}, {"num_layers": 3}, {"bidirectional": True}, {"num_layers": 2, "bidirectional": True, "batch_first": True}],
+    ids=["plain", "three layers", "both ways", "two layers both ways, batch first"],
+)
+ENDS = [3, 6, 1, 4]  # lengths, unsorted, all of a batch
+
+
+def module(torch, cell, dtype=None, **options):
+    """The cell's torch module, all parameters random."""
+    stem = cell.__name__.rpartition(".")[2]
+    kind = getattr(importlib.import_module(f"lstmkit.torch.{stem}"), NAMES[cell])
+    network = kind(D, H, dtype=dtype or torch.float64, **options)
+    for p in network.parameters():
+        torch.nn.init.normal_(p)
+    return network
+
+
+def leaf(torch, *shape):
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+
+class Through:
+    """A cell for lstmkit.numpy.stacked, with the plain candidate or the positive one."""
+
+    def __init__(self, cell, positive):
+        self.Params, self.State, self.backward = cell.Params, cell.State, cell.backward
+        self.forward = lambda *args, **options: cell.forward(*args, **options, positive=positive)
+
+
+def in_numpy(cell, network, x, h, lengths, d_hs, d_h):
+    """hs, last, d_x, d_first and a dict of the parameters' gradients, through the layers of lstmkit.numpy.stacked."""
+
+    def one(suffix):
+        return cell.Params(*(getattr(network, f"{field}{suffix}").detach().numpy() for field in cell.Params._fields))
+
+    ends = ["", "_reverse"] if network.bidirectional else [""]
+    layers = [[one(f"_l{layer}{end}") for end in ends] for layer in range(network.num_layers)]
+    layers = [bidirectional.Params(*both) if len(both) == 2 else both[0] for both in layers]
+    cell = Through(cell, getattr(network, "positive", False))
+    hs, (last,), cache = stacked.forward(cell, layers, x, cell.State(h), lengths)
+    d_x, (d_first,), d_layers = stacked.backward(cell, layers, d_hs, cache, cell.State(d_h))
+    gradients = {}
+    for layer, d in enumerate(d_layers):
+        for end, params in zip(ends, d if network.bidirectional else [d], strict=True):
+            gradients |= {f"{field}_l{layer}{end}": value for field, value in params._asdict().items()}
+    return hs, last, d_x, d_first, gradients
+
+
+@CELLS
+@FORMS
+@LAYERS
+@pytest.mark.parametrize("form", ["whole", "lengths", "packed"])
+def test_modules_are_the_layers_of_numpy(cell, rng, torch, positive, options, form):
+    """Values to 1e-12 and gradients to 1e-10, with a state, and with nothing but NaN where a sequence has ended."""
+    from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+    network, count = module(torch, cell, positive=positive, **options), len(ENDS)
+    S, lengths = 1 + network.bidirectional, None if form == "whole" else ENDS
+    x, d_hs = rng.normal(size=(max(ENDS), count, D)), rng.normal(size=(max(ENDS), count, S * H))
+    h, d_h = rng.normal(size=(2, S * network.num_layers, count, H))
+    for b, end in enumerate(lengths or []):
+        x[end:, b] = np.nan
+    turn = (lambda a: a.transpose(0, 1)) if network.batch_first else (lambda a: a)
+    x_t, h_t = torch.tensor(x, requires_grad=True), torch.tensor(h, requires_grad=True)
+    if form == "packed":
+        packed, last = network(pack_padded_sequence(x_t, torch.tensor(ENDS), enforce_sorted=False), h_t)
+        hs = pad_packed_sequence(packed)[0]
+    else:
+        hs, last = network(turn(x_t), h_t, lengths)
+        hs = turn(hs)
+    torch.autograd.backward([hs, last], [torch.tensor(d_hs), torch.tensor(d_h)])
+    want, want_last, d_x, d_first, d_params = in_numpy(cell, network, x, h, lengths, d_hs, d_h)
+    for ours, theirs in ((hs, want), (last, want_last)):
+        np.testing.assert_allclose(ours.detach(), theirs, rtol=0, atol=1e-12)
+    same([x_t.grad, h_t.grad], [d_x, d_first], 1e-10)
+    assert set(d_params) == {name for name, _ in network.named_parameters()}
+    for name, p in network.named_parameters():
+        np.testing.assert_allclose(p.grad, d_params[name], rtol=1e-10, atol=1e-10, err_msg=name)
+
+
+@CELLS
+@LAYERS
+def test_each_sequence_of_a_padded_batch_as_if_it_were_alone(cell, torch, options):
+    """And a sequence without a batch, with a state of its own, is a batch of one."""
+    network = module(torch, cell, **options)
+    S = 1 + network.bidirectional
+    x, h = leaf(torch, max(ENDS), len(ENDS), D), leaf(torch, S * network.num_layers, len(ENDS), H)
+    hs, h_n = network(x.transpose(0, 1) if network.batch_first else x, h, ENDS)
+    hs = hs.transpose(0, 1) if network.batch_first else hs
+    for b, end in enumerate(ENDS):
+        alone, last = network(x[:end, b], h[:, b])
+        assert alone.shape == (end, S * H)
+        torch.testing.assert_close(hs[:end, b], alone, rtol=0, atol=1e-13)
+        torch.testing.assert_close(h_n[:, b], last, rtol=0, atol=1e-13)
+        assert not hs[end:, b].any()
+
+
+@CELLS
+def test_the_signature_is_torch_nn_gru_s(cell, torch):
+    ours = list(inspect.signature(type(module(torch, cell))).parameters.values())
+    theirs = list(inspect.signature(torch.nn.RNNBase).parameters.values())[1:8]  # after the mode, before proj_size
+    assert [(p.name, p.default) for p in ours[:7]] == [(p.name, p.default) for p in theirs]
+    assert {p.name for p in ours[7:]} == {"positive", "device", "dtype"}
+    assert all(p.kind is p.KEYWORD_ONLY for p in ours[7:])
+
+
+@CELLS
+def test_weights_start_as_those_of_a_linear_layer(cell, torch):
+    """Within ±1/√ inputs, and close to it, in every layer; biases zero."""
+    network = type(module(torch, cell))(50, 30, 2, bidirectional=True)
+    for suffix, inputs in (("_l0", 50), ("_l0_reverse", 50), ("_l1", 60), ("_l1_reverse", 60)):
+        largest = getattr(network, f"W_x{suffix}").abs().max().item()
+        assert 0.99 < largest * inputs**0.5 <= 1 + 1e-6
+        assert not getattr(network, f"b{suffix}").any()
+
+
+@CELLS
+def test_the_state_dict_goes_out_and_in(cell, torch):
+    network = module(torch, cell, num_layers=2, bidirectional=True, positive=True)
+    other = module(torch, cell, num_layers=2, bidirectional=True, positive=True)
+    names = [f"{field}_l{layer}{end}" for layer in (0, 1) for end in ("", "_reverse") for field in ("W_x", "b")]
+    assert list(network.state_dict()) == names
+    x = torch.randn(5, B, D, dtype=torch.float64)
+    other.load_state_dict(network.state_dict())
+    for twin in (other, deepcopy(network)):
+        assert torch.equal(twin(x)[0], network(x)[0])
+    bare = module(torch, cell, bias=False)
+    assert list(bare.state_dict()) == ["W_x_l0"]
+    bare(x)[0].sum().backward()
+    assert bare.W_x_l0.grad.abs().sum() > 0
+
+
+@CELLS
+@FORMS
+def test_autocast_is_close(cell, torch, positive):
+    """bfloat16 products round to 8 bits; the memory keeps the parameters' float32, and so does what comes out."""
+    network = type(module(torch, cell))(D, H, 2, bidirectional=True, positive=positive)
+    x, results = torch.randn(40, B, D), []
+    for given, autocast in ((x, False), (x, True), (x.bfloat16(), True)):
+        network.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            hs, h_n = network(given)
+            one, _ = network(given[:1])
+        assert {hs.dtype, h_n.dtype, one.dtype} == {torch.float32}
+        hs.pow(2).mean().backward()
+        results.append((hs, torch.cat([p.grad.flatten() for p in network.parameters()])))
+    exact, *others = results
+    for other in others:
+        for a, b in zip(other, exact, strict=True):
+            assert 0 < (a - b).norm() < 0.1 * b.norm()
+
+
+@CELLS
+def test_autocast_forgets_at_the_rate_of_a_gate_close_to_one(cell, torch):
+    """A factor of 0.999 is 1 in bfloat16: a memory of a thousand steps would be one without end."""
+    network = module(torch, cell, torch.float32)
+    with torch.no_grad():
+        network.W_x_l0.zero_()
+        network.b_l0.zero_()
+        network.b_l0[:H] = -7 if cell is mingru else -7.6  # the gate that writes, beside 1/2 or 0.0005
+    x, h = torch.zeros(2000, B, D), torch.rand(1, B, H) + 1
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        _, h_n = network(x, h)
+    assert (h_n / h).max() < 0.5
+    torch.testing.assert_close(h_n, network(x, h)[1], rtol=0.02, atol=0)
+
+
+@CELLS
+def test_second_derivatives_through_layers_and_lengths(cell, torch):
+    network = module(torch, cell, num_layers=2, bidirectional=True, positive=True)
+    names, weights = zip(*network.named_parameters(), strict=True)
+    given = leaf(torch, 2, 2, D), leaf(torch, 4, 2, H), *(leaf(torch, *p.shape) for p in weights)
+
+    def run(x, h, *weights):
+        return torch.func.functional_call(network, dict(zip(names, weights, strict=True)), (x, h, [2, 1]))
+
+    assert torch.autograd.gradgradcheck(run, given, fast_mode=True)
+
+
+@CELLS
+def test_two_runs_with_one_seed_are_the_same_bits(cell, torch, seed):
+    def all_of_it():
+        torch.manual_seed(seed)
+        network = type(module(torch, cell))(D, H, 3, dropout=0.3, bidirectional=True)
+        hs, h_n = network(torch.randn(30, B, D), lengths=[30, 17, 4])
+        hs.pow(2).sum().backward()
+        return [hs, h_n, *(p.grad for p in network.parameters())]
+
+    assert all(torch.equal(a, b) for a, b in zip(all_of_it(), all_of_it(), strict=True))
+
+
+@CELLS
+def test_inference_no_steps_and_no_memory_shared(cell, torch):
+    network, x, h = module(torch, cell, num_layers=2), torch.randn(5, B, D).double(), torch.randn(2, B, H).double()
+    for steps in (0, 1, 5):
+        want, want_last = network(x[:steps], h)
+        with torch.inference_mode():
+            hs, h_n = network(x[:steps], h)
+        assert torch.equal(hs, want)
+        assert torch.equal(h_n, want_last)
+        assert not any(np.shares_memory(a.detach().numpy(), b.numpy()) for a in (want_last, want) for b in (x, h))
+        assert not np.shares_memory(want.detach().numpy(), want_last.detach().numpy())
+    assert torch.equal(network(x[:0], h)[1], h)
+
+
+@CELLS
+def test_module_calls_that_say_what_is_wrong(cell, torch):
+    network, x = module(torch, cell, torch.float32), torch.randn(5, 3, D)
+    kind = type(network)
+    assert repr(kind(2, 4, bias=False, positive=True)) == f"{NAMES[cell]}(2, 4, bias=False, positive=True)"
+    calls = {
+        "input must have input_size = 2 features, but it has 3": lambda: network(torch.randn(5, 3, 3)),
+        "input must be 2-D": lambda: network(x[0, 0]),
+        r"h_0 must have shape \(L·S, B, H\) = \(1, 3, 4\)": lambda: network(x, torch.randn(3, 4)),
+        "hx must be the tensor h_0, but it is a tuple": lambda: network(x, (torch.randn(1, 3, 4),)),
+        "input is torch.float64, but the parameters are torch.float32": lambda: network(x.double()),
+        "lengths must be 3 numbers from 1 to T = 5": lambda: network(x, lengths=[6, 1, 1]),
+        "hidden_size must be": lambda: kind(2, 0),
+        "dropout must be": lambda: kind(2, 4, dropout=2),
+    }
+    for message, call in calls.items():
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
 # The suite itself on trial
 
 
@@ -321,3 +555,37 @@ def test_a_wrong_scan_is_seen(rng, monkeypatch, wrong):
     )
     with pytest.raises(AssertionError):
         test_a_sequence_may_be_cut_anywhere(minlstm, rng, True, 3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "return hs, type(state)(hs[-1] if len(x) else h0) -> return hs, type(state)(hs[0] if len(x) else h0)",
+        "g = recurrence.on_torch(cell.step), positive_function(g) if positive else g -> "
+        "_ = recurrence.on_torch(cell.step), g",
+        "state.h.to(params.W_x.dtype) -> 0 * state.h",
+    ],
+)
+def test_a_wrong_layer_is_seen(rng, torch, monkeypatch, wrong):
+    from lstmkit.torch import scan as twin
+
+    (old, new), source = wrong.split(" -> "), inspect.getsource(twin.run_layer)
+    assert source.count(old) == 1
+    made = dict(vars(twin))
+    exec(source.replace(old, new), made)
+    monkeypatch.setattr(twin, "run_layer", made["run_layer"])
+    with pytest.raises(AssertionError):
+        test_modules_are_the_layers_of_numpy(minlstm, rng, torch, True, {"num_layers": 3}, "lengths")
+
+
+def test_bfloat16_gates_are_seen(torch, monkeypatch):
+    from lstmkit.torch import scan as twin
+
+    source, made = inspect.getsource(twin.run_layer), dict(vars(twin))
+    assert source.count(".to(W_x.dtype)") == 1
+    exec(source.replace(".to(W_x.dtype)", ""), made)
+    monkeypatch.setattr(twin, "run_layer", made["run_layer"])
+    monkeypatch.setattr(twin, "run", lambda a, b, h0: made["Scan"].apply(a.float(), b.float(), h0))
+    made["run"] = twin.run
+    with pytest.raises(AssertionError):
+        test_autocast_forgets_at_the_rate_of_a_gate_close_to_one(mingru, torch)

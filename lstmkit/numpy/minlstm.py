@@ -38,16 +38,3 @@ class State(NamedTuple):
 
 SHAPES = Params("3H D", "3H")
 init_params, zero_state, count_params, step, step_backward, forward, backward = scan.functions(cell, SHAPES, State)
-
-__all__ = [
-    "SHAPES",
-    "Params",
-    "State",
-    "backward",
-    "count_params",
-    "forward",
-    "init_params",
-    "step",
-    "step_backward",
-    "zero_state",
-]

@@ -51,7 +51,11 @@ class State(NamedTuple):
 
 
 class Cache(NamedTuple):
-    """What the forward pass leaves for the backward pass; the memories are its bulk."""
+    """What the forward pass leaves for the backward pass.
+
+    Its bulk are the memories, one for every step: (T + 1)·B·N·K·K = (T + 1)·B·H·K numbers, against the few T·B·H of a
+    cell whose memory is a vector.  More heads make it smaller.
+    """
 
     x: np.ndarray  # (T, B, D)
     inputs: tuple  # q, k, v (T, B, N, K), o (T, B, N, K), a_i and log_f (T, B, N)
@@ -83,7 +87,8 @@ def count_params(D, H, N=1):
 def forward(params, x, state=None, keep_cache=True):
     """Run over x (T, B, D) step by step, from zeros or from `state`.
 
-    Returns hs (T, B, H), the last State, and the cache for `backward` (None without keep_cache), which holds every C_t.
+    Returns hs (T, B, H), the last State, and the cache for `backward` (None without keep_cache), which holds every C_t:
+    (T + 1)·B·H·K numbers, more than all the rest.
     float32 in gives float32 out, float64 gives float64; no argument is modified.  Raises ValueError for a wrong
     shape, a dtype that is neither, dtypes that differ, or units that the heads cannot share.
     """
@@ -172,6 +177,23 @@ def backward(params, d_hs, cache, d_state=None):
     d_params = Params(_scaled(d_a.T @ rows, q.shape[-1]), d_a.sum(0), d_g.T @ rows, d_g.sum(0))
     d_first = State(d_C.copy(), d_n.copy(), (d_past[0] if T else d_state.m).copy())
     return (d_a @ W_x + d_g @ params.W_g).reshape(T, B, D), d_first, d_params
+
+
+def step(params, x_t, state):
+    """One time step of x_t (B, D).  Returns h_t (B, H), which no State holds, the new State, and the cache."""
+    params, x_t, state = _check(params, "x_t", x_t, "B D", expect_fields("state", state, State))
+    hs, new, cache = forward(params, x_t[None], state)
+    return hs[0], new, cache
+
+
+def step_backward(params, d_h, d_state, cache):
+    """The way back through one step, from ∂L/∂h_t (B, H) and the gradient at the new State.
+
+    Returns ∂L/∂x_t (B, D), the gradient at the previous State, and that of the Params.
+    """
+    params, d_h, d_state = _check(params, "d_h", d_h, "B H", expect_fields("d_state", d_state, State), "d_state")
+    d_x, d_first, d_params = backward(params, d_h[None], cache, d_state)
+    return d_x[0], d_first, d_params
 
 
 def _inputs(params, x):

@@ -7,16 +7,16 @@ Elsewhere it is log2 T rounds of torch operations over all steps.  Either way th
 time reversed, and so can be differentiated again.
 
 T steps, B sequences, D inputs, H units, G gate blocks.  a, b, hs: (T, B, H); h0: (B, H); x: (T, B, D).
+Layers and directions stand in lstmkit/torch/stack.py.
 
 Source: Hillis & Steele (1986), Blelloch (1990), Heinsen (2023).  Twin: lstmkit/numpy/scan.py.
 """
-
-from types import FunctionType
 
 import torch
 from torch import nn
 
 from lstmkit.numpy import scan as on_cpu
+from lstmkit.torch import recurrence
 
 
 def run(a, b, h0):
@@ -68,60 +68,35 @@ def log_space(log_a, log_b, log_h0, steps=64):
     return torch.cat(log_hs)
 
 
-def positive(a):
+def positive_function(a):
     """g(a) = a + 1/2 where a >= 0, else σ(a), of any shape: a line made positive (Feng et al., 2024)."""
     return torch.where(a >= 0, a + 0.5, torch.sigmoid(a))
 
 
-ON_TORCH = {"sigmoid": torch.sigmoid, "exp": torch.exp, "log_sigmoid": nn.functional.logsigmoid}
+def scale_to_inputs(module):
+    """Bring the weights W_x (G·H, D), which stack.add_parameters drew in ±1/√H, to ±1/√D, as torch.nn.Linear's.
 
-
-def add_parameters(module, gates, bias, device, dtype):
-    """Give `module` its W_x (G·H, D), uniform in ±1/√D, and b (G·H,), zero, or None; ValueError for a size below 1."""
-    for name in ("input_size", "hidden_size"):
-        value = getattr(module, name)
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, but it is {value!r}")
-    rows, D, bound = gates * module.hidden_size, module.input_size, module.input_size**-0.5
-    module.W_x = nn.Parameter(torch.empty(rows, D, device=device, dtype=dtype).uniform_(-bound, bound))
-    b = nn.Parameter(torch.zeros(rows, device=device, dtype=dtype)) if bias else None
-    module.register_parameter("b", b)
-
-
-def run_cell(module, cell, input, hx):
-    """hs and h_n of a `module` with W_x, b, positive and batch_first, whose `cell` is linear in h_prev.
-
-    input (T, B, D), or (B, T, D) with batch_first; hx (1, B, H) or None for zeros.
+    These cells have no W_h: what adds up to a pre-activation is D inputs, and never H units.
     """
-    W_x, H = module.W_x, module.hidden_size
-    if input.dim() != 3 or input.shape[-1] != module.input_size:
-        wanted = "(B, T, D)" if module.batch_first else "(T, B, D)"
-        raise ValueError(f"input must be {wanted} with D = {module.input_size}, but its shape is {tuple(input.shape)}")
-    x = input.transpose(0, 1) if module.batch_first else input
-    shape = (1, x.shape[1], H)
-    hx = x.new_zeros(shape) if hx is None else hx
-    if not isinstance(hx, torch.Tensor) or tuple(hx.shape) != shape:
-        what = f"its shape is {tuple(hx.shape)}" if isinstance(hx, torch.Tensor) else f"it is a {type(hx).__name__}"
-        raise ValueError(f"hx must be one tensor of shape (1, B, H) = {shape}, but {what}")
-    for name, tensor in (("input", x), ("hx", hx)):
-        if tensor.dtype != W_x.dtype and not torch.is_autocast_enabled(tensor.device.type):
-            raise ValueError(f"{name} is {tensor.dtype}, but the parameters are {W_x.dtype}: convert one, with .to()")
-    b = W_x.new_zeros(len(W_x)) if module.b is None else module.b
-    *a, g = (nn.functional.linear(x, W, part) for W, part in zip(W_x.split(H), b.split(H), strict=True))
-    step = FunctionType(cell.step.__code__, {**cell.step.__globals__, **ON_TORCH})
-    g, h0 = positive(g) if module.positive else g, hx[0].to(g.dtype)
+    with torch.no_grad():
+        for name, weight in module.named_parameters():
+            if name.startswith("W_x"):
+                weight.mul_((module.hidden_size / weight.shape[1]) ** 0.5)
+
+
+def run_layer(cell, params, x, state, positive=False):
+    """One layer in one direction: hs (T, B, H) and the last State, from x (T, B, D) and a State whose one field is h.
+
+    `cell` is a module of lstmkit.cells that is linear in h_prev and puts its factor f first in SAVED; `params` are
+    W_x (G·H, D) and b (G·H,), the candidate's block last.  Gates and memory have the parameters' dtype, also where
+    autocast takes the products in bfloat16: there a gate close to 1 would round to 1, and never forget.
+    """
+    (W_x, b), h0 = params, state.h.to(params.W_x.dtype)
+    *a, g = nn.functional.linear(x, W_x, b).to(W_x.dtype).split(h0.shape[-1], dim=-1)
+    step, g = recurrence.on_torch(cell.step), positive_function(g) if positive else g
     if len(x) == 1:  # one step at a time, as in inference, needs no scan
-        h = step(*a, g, h0)[0]
-        return h.transpose(0, 1) if module.batch_first else h, h.clone()
-    written, f, *_ = step(*a, g, torch.zeros_like(h0))
-    hs = run(f, written, h0)
-    h_n = (hs[-1:] if len(x) else hx).clone()
-    return hs.transpose(0, 1) if module.batch_first else hs, h_n
-
-
-def describe(module):
-    """Sizes and the options that differ from their defaults, as torch.nn prints them."""
-    options = {"bias": (module.b is not None, True)}
-    options |= {name: (getattr(module, name), False) for name in ("batch_first", "positive")}
-    changed = [f"{name}={value}" for name, (value, usual) in options.items() if value != usual]
-    return ", ".join([str(module.input_size), str(module.hidden_size), *changed])
+        hs = step(*a, g, h0)[0]
+    else:
+        written, f, *_ = step(*a, g, torch.zeros_like(h0))
+        hs = run(f, written, h0)
+    return hs, type(state)(hs[-1] if len(x) else h0)
