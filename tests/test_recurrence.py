@@ -465,7 +465,7 @@ def test_spare_memory_has_a_bound(monkeypatch):
     monkeypatch.setattr(recurrence, "SPARE", [])
     monkeypatch.setattr(recurrence, "MOST_SPARE", 5 * 2**20)
     for megabytes in (1, 2, 3, 4):
-        recurrence._room((megabytes, 2**17), np.float64)
+        recurrence.room((megabytes, 2**17), np.float64)
     assert [len(buffer) // 2**20 for buffer in recurrence.SPARE] == [4]
 
 

@@ -44,7 +44,7 @@ def forward(cell, products, x, state, weights=(), given=None, keep_cache=True):
     """
     kit, (T, B, D), H = _translated(cell, products), x.shape, _units(cell, products)
     inside = _inside(kit)
-    columns = _room((T + 1, 1 + len(inside) * H + D + 1, B), x.dtype)
+    columns = room((T + 1, 1 + len(inside) * H + D + 1, B), x.dtype)
     columns[:, 0] = columns[:, -1] = 1
     columns[:T, -1 - D : -1] = x.transpose(0, 2, 1)
     columns[T, -1 - D : -1] = 0  # no input belongs to the last column
@@ -53,15 +53,15 @@ def forward(cell, products, x, state, weights=(), given=None, keep_cache=True):
         if field in inside:
             columns[0, _rows(inside, field, H)] = value.T
         else:
-            pair = _room((T + 1 if keep_cache else 2, H, B), x.dtype)  # uncached, the new one and the one before it
+            pair = room((T + 1 if keep_cache else 2, H, B), x.dtype)  # uncached, the new one and the one before it
             carried[field] = pair if keep_cache else [pair[t % 2] for t in range(T + 1)]
             carried[field][0][:] = value.T
     steps = T if keep_cache is True else 1
-    gates = _room((steps, len(kit.blocks), H, B), x.dtype)
-    extra = {name: _room((steps, H, B), x.dtype) for name, home in kit.homes.items() if home is None}
+    gates = room((steps, len(kit.blocks), H, B), x.dtype)
+    extra = {name: room((steps, H, B), x.dtype) for name, home in kit.homes.items() if home is None}
     given = {name: np.ascontiguousarray(array.transpose(0, 2, 1)) for name, array in (given or {}).items()}
-    every_step = {name: _for_all(T, array) for name, array in extra.items()}
-    cache = Cache(kit, columns, carried, _for_all(T, gates), every_step, given)
+    every_step = {name: for_all(T, array) for name, array in extra.items()}
+    cache = Cache(kit, columns, carried, for_all(T, gates), every_step, given)
     _run(kit.forward, kit, products, weights, _arrays(cache, inside, H))
     hs = columns[1:, _rows(inside, "h", H)].transpose(0, 2, 1).copy()
     ends = {field: columns[T, _rows(inside, field, H)] for field in inside} | {f: c[T] for f, c in carried.items()}
@@ -150,7 +150,7 @@ SPARE = []  # buffers that nobody uses any more, oldest first
 MOST_SPARE = 2**29  # bytes
 
 
-def _room(shape, dtype):
+def room(shape, dtype):
     """An array like np.empty's, from a buffer that an earlier call has left, where one fits.
 
     The system clears each page of fresh memory when it is first touched, which for hundreds of MB costs as much time
@@ -256,7 +256,7 @@ def _stacked(kit, products, which, H):
 # Running what inplace.py has written
 
 
-def _for_all(T, array):
+def for_all(T, array):
     """The same memory at each of T steps, unless there is one for each."""
     return (
         array

@@ -102,6 +102,7 @@ class NumpyTwin(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, twin, loop, outside, keep_cache, *tensors):
+        """hs and the fields of the last state, from x and the tensors of params and state."""
         ctx.twin, ctx.loop, ctx.outside = twin, loop, outside
         x, params, state = _sorted(twin, [tensor.detach().numpy() for tensor in tensors])
         hs, last, ctx.cache = twin.forward(params, x, state, keep_cache=keep_cache, **outside)
@@ -110,6 +111,7 @@ class NumpyTwin(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, d_hs, *d_last):
+        """The gradients of x and of the tensors of params and state."""
         inputs = ctx.saved_tensors
         if torch.is_grad_enabled():  # asked for with create_graph: this gradient will itself be differentiated
             x, params, state = _sorted(ctx.twin, inputs)

@@ -29,6 +29,7 @@ class Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, a, b, h0):
+        """hs (T, B, H)."""
         if b.device.type == "cpu" and b.dtype in (torch.float32, torch.float64):
             hs = torch.from_numpy(on_cpu.run(*(tensor.detach().numpy() for tensor in (a, b, h0))))
         else:
@@ -38,6 +39,7 @@ class Scan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, d_hs):
+        """The gradients of a, b and h0, by the reversed scan."""
         a, h0, hs = ctx.saved_tensors
         later = torch.cat([a[1:], torch.zeros_like(a[:1])])  # nothing comes after the last step
         d = run(later.flip(0), d_hs.flip(0), torch.zeros_like(h0)).flip(0)

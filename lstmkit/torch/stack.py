@@ -20,19 +20,22 @@ from lstmkit.torch import recurrence
 def add_parameters(module, twin, device, dtype, forget_bias=None, forget_block=1):
     """Give `module` the parameters of `twin`, a module of lstmkit.numpy, for every layer and direction, initialised.
 
-    Weights are uniform in ±1/√H and biases zero, but for the forget gate's block of b, where forget_bias is a number.
+    Weights are uniform in ±1/√H, gains, which are called g, are 1, and biases zero, but for the forget gate's block of
+    b, where forget_bias is a number.
     """
-    H, bound = module.hidden_size, module.hidden_size**-0.5
+    H, P, bound = module.hidden_size, output_size(module), module.hidden_size**-0.5
     for layer, suffix in suffixes(module):
-        D = module.input_size if layer == 0 else H * directions(module)
+        D = module.input_size if layer == 0 else P * directions(module)
         for field, shape in twin.SHAPES._asdict().items():
-            value = torch.empty(sized(shape, D=D, H=H), device=device, dtype=dtype)
+            value = torch.empty(sized(shape, D=D, H=H, P=P), device=device, dtype=dtype)
             if field[0] == "b":
                 if not module.bias:
                     continue
                 value.zero_()
                 if field == "b" and forget_bias is not None:
                     value[forget_block * H : (forget_block + 1) * H] = forget_bias
+            elif field[0] == "g":
+                value.fill_(1)
             else:
                 value.uniform_(-bound, bound)
             module.register_parameter(f"{field}{suffix}", nn.Parameter(value))
@@ -40,11 +43,11 @@ def add_parameters(module, twin, device, dtype, forget_bias=None, forget_block=1
 
 def params(module, twin, suffix):
     """The Params of one layer and direction, with zeros for the biases of a module that has none."""
-    H, D = module.hidden_size, getattr(module, f"W_x{suffix}").shape[1]
+    H, P, D = module.hidden_size, output_size(module), getattr(module, f"W_x{suffix}").shape[1]
     values = {}
     for field, shape in twin.SHAPES._asdict().items():
         value = getattr(module, f"{field}{suffix}", None)
-        values[field] = module.W_x_l0.new_zeros(sized(shape, D=D, H=H)) if value is None else value
+        values[field] = module.W_x_l0.new_zeros(sized(shape, D=D, H=H, P=P)) if value is None else value
     return twin.Params(**values)
 
 
@@ -60,6 +63,11 @@ def check_sizes(module):
             raise ValueError(f"{name} must be True or False, but it is {value!r}")
     if not 0 <= module.dropout <= 1:
         raise ValueError(f"dropout must be a probability from 0 to 1, but it is {module.dropout!r}")
+
+
+def output_size(module):
+    """Features of h in one direction: H, or P where the module projects, as torch.nn's proj_size does."""
+    return getattr(module, "proj_size", 0) or module.hidden_size
 
 
 def directions(module):
@@ -91,7 +99,7 @@ def run(module, twin, run_layer, x, state, lengths=None):
         counts, lengths = torch.unique_consecutive(x.batch_sizes, return_counts=True)
         treads = list(zip(lengths.tolist(), counts.tolist(), strict=True))
         data, last = _layers(
-            module, twin, run_layer, _checked(module, data), treads, _state(module, data, state, names, treads, order)
+            module, twin, run_layer, _checked(module, data), treads, _state(module, twin, data, state, treads, order)
         )
         last = tuple(field if back is None else field.index_select(1, back) for field in last)
         return PackedSequence(data, x.batch_sizes, order, back), last
@@ -103,7 +111,7 @@ def run(module, twin, run_layer, x, state, lengths=None):
     time_first = x.transpose(0, 1) if batched and module.batch_first else x
     T, B, _ = time_first.shape
     data, treads = _checked(module, time_first.flatten(0, 1)), [(T, B)]
-    data, last = _layers(module, twin, run_layer, data, treads, _state(module, data, state, names, treads, None))
+    data, last = _layers(module, twin, run_layer, data, treads, _state(module, twin, data, state, treads, None))
     hs = data.view(T, B, data.shape[-1])
     if not batched:
         return hs.squeeze(1), tuple(field.squeeze(1) for field in last)
@@ -125,8 +133,8 @@ def _padded(module, twin, run_layer, x, state, lengths):
 
 def _batch_of_one(module, state, names):
     """The state of an input without a batch, (L·S, H), as one of a batch of one, (L·S, 1, H)."""
-    shape = (len(suffixes(module)), module.hidden_size)
     for name, field in zip(names, state, strict=False):  # how many there are is checked with their batch
+        shape = (len(suffixes(module)), _width(module, name))
         if tuple(field.shape) != shape:
             given = f"as the input has no batch, but its shape is {tuple(field.shape)}"
             raise ValueError(f"{name} must have shape (L·S, H) = {shape}, {given}")
@@ -181,20 +189,26 @@ def _checked(module, data):
     return data
 
 
-def _state(module, data, state, names, treads, order):
+def _state(module, twin, data, state, treads, order):
     """The initial state as a tuple of (L·S, B, H), in the order of the packed sequences."""
+    names = tuple(f"{field}_0" for field in twin.State._fields)
     B = max((n for _, n in treads), default=0)
-    shape = (len(suffixes(module)), B, module.hidden_size)
+    shapes = [(len(suffixes(module)), B, _width(module, name)) for name in names]
     if state is None:
-        return tuple(data.new_zeros(shape) for _ in names)
+        first = getattr(twin, "FIRST", [0] * len(names))
+        return tuple(data.new_full(shape, value) for shape, value in zip(shapes, first, strict=True))
     if len(state) != len(names):
         raise ValueError(f"the state must be ({', '.join(names)}), but it has {len(state)} entries")
-    for name, field in zip(names, state, strict=True):
+    for name, field, shape in zip(names, state, shapes, strict=True):
         if tuple(field.shape) != shape:
             raise ValueError(f"{name} must have shape (L·S, B, H) = {shape}, but its shape is {tuple(field.shape)}")
         if field.dtype != data.dtype and not torch.is_autocast_enabled(data.device.type):
             raise ValueError(f"{name} is {field.dtype}, but the input is {data.dtype}: convert one")
     return tuple(field if order is None else field.index_select(1, order) for field in state)
+
+
+def _width(module, name):
+    return output_size(module) if name == "h_0" else module.hidden_size
 
 
 SIGNATURE = ("input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional")
@@ -206,6 +220,8 @@ def convert(source, kind, translate):
     options = {name: getattr(source, name) for name in SIGNATURE}
     if hasattr(source, "nonlinearity"):
         options["nonlinearity"] = source.nonlinearity
+    if getattr(source, "proj_size", 0):
+        options["proj_size"] = source.proj_size
     target = kind(**options, device=weight.device, dtype=weight.dtype).train(source.training)
     target.load_state_dict(translate(source.state_dict()))
     return target
@@ -228,7 +244,7 @@ def from_torch(state_dict, gates):
                 ours[f"b_l{suffix}"][2 * H :] = value[2 * H :].detach()
                 ours[f"b_u_l{suffix}"] = other[2 * H :].detach().clone()
         elif kind != "bias_hh":
-            raise ValueError(f"{name} has no counterpart here (a projection, proj_size, is not supported)")
+            raise ValueError(f"{name} has no counterpart here (for a projection, take ProjectionLSTM.from_torch)")
     return ours
 
 
@@ -256,6 +272,8 @@ def describe(module):
     options = [
         f"{name}={getattr(module, name)}" for name, default in defaults.items() if getattr(module, name) != default
     ]
+    if getattr(module, "proj_size", 0):
+        options.append(f"proj_size={module.proj_size}")
     return ", ".join([str(module.input_size), str(module.hidden_size), *options])
 
 
