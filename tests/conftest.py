@@ -7,8 +7,13 @@ failing test prints its seed among the captured output, and `pytest --seed N` (o
 import os
 import random
 
-import numpy as np
-import pytest
+# The products here are small: a second thread costs more than it brings, above all where another process wants the core.
+# The libraries read this when they are loaded.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 FRESH = random.SystemRandom().randrange(2**32)
 

@@ -829,3 +829,28 @@ def test_a_bad_input_is_told_what_is_wrong(rng, torch, bad):
     params, x, state, _, _ = problem(rng, SMALL, peepholes=True)
     with pytest.raises(ValueError, match=message):
         module_of(torch, params)(*spoil(torch.tensor(x), *map(torch.tensor, state)))
+
+
+@pytest.mark.parametrize("peephole_size", [None, (4, 3)])
+def test_lengths(torch, peephole_size):
+    """Each movie comes out as if it were alone; what stands behind its end, NaN here, does not matter."""
+    from lstmkit.torch.convlstm import ConvLSTM
+
+    module = ConvLSTM(2, 3, 3, peephole_size=peephole_size, dtype=torch.float64)
+    for p in module.parameters():
+        torch.nn.init.normal_(p, std=0.5)
+    ends, x = [4, 1, 3], torch.randn(4, 3, 2, 4, 3, dtype=torch.float64)
+    hx = tuple(torch.randn(3, 3, 4, 3, dtype=torch.float64) for _ in range(2))
+    for b, end in enumerate(ends):
+        x[end:, b] = torch.nan
+    hs, last = module(x, hx, lengths=ends)
+    (hs.sum() + sum(field.sum() for field in last)).backward()
+    assert all(torch.isfinite(p.grad).all() for p in module.parameters())
+    for b, end in enumerate(ends):
+        alone, state = module(x[:end, b : b + 1], tuple(field[b : b + 1] for field in hx))
+        torch.testing.assert_close(hs[:end, b], alone[:, 0], rtol=0, atol=1e-13)
+        assert not hs[end:, b].any()
+        for whole, field in zip(last, state, strict=True):
+            torch.testing.assert_close(whole[b], field[0], rtol=0, atol=1e-13)
+    with pytest.raises(ValueError, match="lengths must be 3 numbers from 1 to T = 4"):
+        module(x, lengths=[1, 0, 4])

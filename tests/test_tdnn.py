@@ -146,3 +146,23 @@ def test_bad_calls_say_what_is_wrong(rng, torch):
         TDNN(2, 3, 4)(torch.zeros(5, 2, 3))
     with pytest.raises(ValueError, match=r"^hx must have shape \(k - 1, B, D\) = \(3, 2, 2\)"):
         TDNN(2, 3, 4)(torch.zeros(5, 2, 2), torch.zeros(4, 2, 2))
+
+
+def test_lengths(rng, torch):
+    """Each sequence comes out as if it were alone; what stands behind its end does not matter."""
+    from lstmkit.torch.tdnn import TDNN
+
+    module, ends = TDNN(2, 4, 3, dtype=torch.float64), [5, 2, 4]
+    x, window = torch.tensor(rng.normal(size=(5, 3, 2))), torch.tensor(rng.normal(size=(2, 3, 2)))
+    for b, end in enumerate(ends):
+        x[end:, b] = torch.nan
+    hs, last = module(x, window, lengths=ends)
+    hs.sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in module.parameters())
+    for b, end in enumerate(ends):
+        alone, end_window = module(x[:end, b : b + 1], window[:, b : b + 1])
+        torch.testing.assert_close(hs[:end, b], alone[:, 0], rtol=0, atol=1e-13)
+        assert not hs[end:, b].any()
+        torch.testing.assert_close(last[:, b], end_window[:, 0], rtol=0, atol=0)
+    with pytest.raises(ValueError, match="lengths must be 3 numbers from 1 to T = 5"):
+        module(x, lengths=[1, 2, 6])

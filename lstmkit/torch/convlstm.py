@@ -16,6 +16,7 @@ from torch.nn.functional import conv2d
 
 from lstmkit.cells import lstm, peephole
 from lstmkit.torch.recurrence import on_torch
+from lstmkit.torch.stack import expect_lengths
 
 
 class ConvLSTM(nn.Module):
@@ -45,22 +46,30 @@ class ConvLSTM(nn.Module):
         if peephole_size is not None:
             self.w = nn.Parameter(torch.zeros(3, H, *peephole_size, device=device, dtype=dtype))
 
-    def forward(self, input, hx=None):
+    def forward(self, input, hx=None, lengths=None):
         """hs (T, B, H, R, S) and (h_T, c_T), each (B, H, R, S), from input (T, B, D, R, S) and hx = (h_0, c_0) or None.
 
-        None stands for zeros.  With batch_first, input and hs are (B, T, ...).  Raises ValueError for a wrong shape,
-        images of another size than the peepholes', or dtypes that differ.
+        None stands for zeros.  With batch_first, input and hs are (B, T, ...).  `lengths` (B,) says how many frames of
+        each movie are real: behind them hs is zero, and the state is that of the movie's own end.  Raises ValueError
+        for a wrong shape, images of another size than the peepholes', or dtypes that differ.
         """
         h, c = self._checked(input, hx)
         x = input.transpose(0, 1) if self.batch_first else input
+        going = [None] * len(x)
+        if lengths is not None:
+            lengths = expect_lengths(lengths, *x.shape[:2]).to(x.device)
+            going = (torch.arange(len(x), device=x.device)[:, None] < lengths)[..., None, None, None]
+            x = x.where(going, 0)  # whatever stands there, a NaN too
         padding = self.kernel_size // 2
         a_x = conv2d(x.flatten(0, 1), self.W_x, self.b, padding=padding).unflatten(0, x.shape[:2])
         cell, peepholes = (lstm, ()) if self.w is None else (peephole, self.w)
         step, hs = on_torch(cell.step), []
-        for a_t in a_x.unbind(0):
-            a = a_t + conv2d(h, self.W_h, padding=padding)
+        for a_t, on in zip(a_x.unbind(0), going, strict=True):
+            a, before = a_t + conv2d(h, self.W_h, padding=padding), (h, c)
             h, c, *_ = step(*a.chunk(4, dim=1), c, *peepholes)
-            hs.append(h)
+            hs.append(h if on is None else h.where(on, 0))
+            if on is not None:
+                h, c = (new.where(on, old) for new, old in zip((h, c), before, strict=True))
         hs = torch.stack(hs) if hs else a_x.new_empty(0, *h.shape)
         return hs.transpose(0, 1) if self.batch_first else hs, (h, c)
 

@@ -186,10 +186,8 @@ class MLSTM(nn.Module):
             raise ValueError(f"input is {x.dtype}, but the parameters are {dtype}: convert one, with .to({dtype}) say")
         if lengths is None:
             return x, None
-        (B, T), lengths = x.shape[:2], torch.as_tensor(lengths, dtype=torch.int64)
-        if lengths.shape != (B,) or (B and not (lengths.min() >= 1 and lengths.max() <= T)):
-            raise ValueError(f"lengths must be {B} numbers from 1 to T = {T}, but they are {lengths.tolist()}")
-        return x, lengths.to(x.device)
+        B, T = x.shape[:2]
+        return x, stack.expect_lengths(lengths, T, B).to(x.device)
 
     def _state(self, x, hx, batched):
         """The initial State, each field (L·S, B, ...), in the parameters' dtype."""

@@ -123,12 +123,17 @@ def _padded(module, twin, run_layer, x, state, lengths):
     if isinstance(x, PackedSequence) or x.dim() != 3:
         raise ValueError("lengths belong to a padded batch of three axes: a PackedSequence has its own")
     T, B = (x.shape[1], x.shape[0]) if module.batch_first else x.shape[:2]
+    packed = pack_padded_sequence(x, expect_lengths(lengths, T, B), module.batch_first, enforce_sorted=False)
+    hs, last = run(module, twin, run_layer, packed, state)
+    return pad_packed_sequence(hs, module.batch_first, total_length=T)[0], last
+
+
+def expect_lengths(lengths, T, B):
+    """`lengths` as a tensor of B whole numbers from 1 to T, on the CPU, else ValueError."""
     lengths = torch.as_tensor(lengths, dtype=torch.int64, device="cpu")
     if lengths.shape != (B,) or (B and not (lengths.min() >= 1 and lengths.max() <= T)):
         raise ValueError(f"lengths must be {B} numbers from 1 to T = {T}, but they are {lengths.tolist()}")
-    packed = pack_padded_sequence(x, lengths, module.batch_first, enforce_sorted=False)
-    hs, last = run(module, twin, run_layer, packed, state)
-    return pad_packed_sequence(hs, module.batch_first, total_length=T)[0], last
+    return lengths
 
 
 def _batch_of_one(module, state, names):

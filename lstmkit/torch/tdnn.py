@@ -8,6 +8,8 @@ Source: Waibel et al. (1989).  Chapter: chapters/sequence_problem.md.  Twin: lst
 import torch
 from torch import nn
 
+from lstmkit.torch.stack import expect_lengths
+
 
 class TDNN(nn.Module):
     """h_t = tanh(W_0 x_t + ... + W_{k-1} x_{t-k+1} + b), with k = window; zeros stand before the first step."""
@@ -23,10 +25,12 @@ class TDNN(nn.Module):
         self.W = nn.Parameter(torch.empty(shape, device=device, dtype=dtype).uniform_(-bound, bound))
         self.b = nn.Parameter(torch.zeros(hidden_size, device=device, dtype=dtype)) if bias else None
 
-    def forward(self, input, hx=None):
+    def forward(self, input, hx=None, lengths=None):
         """hs (T, B, H) and the last k - 1 inputs (k - 1, B, D), from input (T, B, D) and hx, such inputs or zeros.
 
-        With batch_first, input and hs are (B, T, ...).  Raises ValueError for a wrong shape.
+        With batch_first, input and hs are (B, T, ...).  `lengths` (B,) says how many steps of each sequence are real:
+        behind them hs is zero, and the last inputs are those before the sequence's own end.  Raises ValueError for a
+        wrong shape.
         """
         if input.dim() != 3 or input.shape[-1] != self.input_size:
             order = "(B, T, D)" if self.batch_first else "(T, B, D)"
@@ -38,15 +42,21 @@ class TDNN(nn.Module):
             hx = x.new_zeros(before)
         elif tuple(hx.shape) != before:
             raise ValueError(f"hx must have shape (k - 1, B, D) = {before}, but its shape is {tuple(hx.shape)}")
-        inputs = torch.cat([hx, x])
+        ends = torch.full((x.shape[1],), len(x))
+        if lengths is not None:
+            ends = expect_lengths(lengths, *x.shape[:2])
+        going = (torch.arange(len(x))[:, None] < ends)[..., None].to(x.device)
+        inputs = torch.cat([hx, x.where(going, 0)])
         kernel = self.W.flip(0).permute(1, 2, 0)  # torch slides the oldest input's weight first
         a = (
             nn.functional.conv1d(inputs.permute(1, 2, 0), kernel, self.b)
             if len(x)
             else x.new_zeros(x.shape[1], self.hidden_size, 0)
         )
-        hs = torch.tanh(a).permute(2, 0, 1)
-        return hs.transpose(0, 1) if self.batch_first else hs, inputs[len(x) :]
+        hs = torch.tanh(a).permute(2, 0, 1).where(going, 0)
+        own = ends.to(x.device) + torch.arange(self.window - 1, device=x.device)[:, None]
+        last = inputs.gather(0, own[..., None].expand(-1, -1, self.input_size))
+        return hs.transpose(0, 1) if self.batch_first else hs, last
 
     def extra_repr(self):
         """Sizes and options."""
