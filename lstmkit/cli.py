@@ -16,9 +16,11 @@ import platform
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
 import lstmkit
 from lstmkit import bench, doctor
+from lstmkit.data import download
 
 
 def main(arguments=None):
@@ -55,21 +57,36 @@ def parser():
     sub = commands.add_parser("doctor", help=about, description=about, epilog="example: lstmkit doctor")
     sub.set_defaults(command=run_doctor)
 
-    about = "Time our LSTMs beside torch.nn.LSTM and beside the bare matrix products, in one interleaved run."
+    about = "Time our networks beside their peers and beside the bare matrix products, in one interleaved run."
     example = "example: lstmkit bench lstm --shapes 100,32,64,128 256,1,64,128 --dtype float32 --threads 1 all"
-    sub = commands.add_parser("bench", help=about, description=about, epilog=example)
-    sub.add_argument("cell", choices=["lstm"], help="what to time")
-    sub.add_argument(
-        "--shapes", nargs="+", type=shape, default=bench.SHAPES, metavar="T,B,D,H",
-        help="steps, sequences, inputs, units (default: three shapes)",
+    questions = "".join(f"\n  {name:<9} {question}" for name, question in bench.QUESTIONS.items())
+    sub = commands.add_parser(
+        "bench", help=about, description=f"{about}\n{questions}", epilog=example,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    sub.add_argument("--dtype", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
+    sub.add_argument("what", choices=bench.QUESTIONS, metavar="WHAT", help="one of the above")
     sub.add_argument(
-        "--threads", nargs="+", type=threads, default=[1], metavar="N", help="numbers of threads, or `all` (default: 1)"
+        "--shapes", nargs="+", type=shape, metavar="T,B,D,H", help="steps, sequences, inputs, units (default: by WHAT)"
     )
-    sub.add_argument("--rounds", type=at_least_one, default=9, metavar="N", help="timings of each (default: 9)")
+    sub.add_argument("--dtype", nargs="+", choices=["float32", "float64"], help="(default: both)")
+    sub.add_argument("--threads", nargs="+", type=threads, metavar="N", help="how many, or `all` (default: 1)")
+    sub.add_argument(
+        "--blas", nargs="+", metavar="CORE",
+        help="whose kernels OpenBLAS is to use: Haswell for AVX2, SkylakeX for AVX-512 (default: its choice)",
+    )  # fmt: skip
+    sub.add_argument("--rounds", type=at_least_one, metavar="N", help="timings of each (default: by WHAT)")
     sub.add_argument("--json", type=new_file, metavar="FILE", help="write every single timing there as well")
+    sub.add_argument("--plot", type=figure_file, metavar="FILE", help="draw the ratios there, as .svg, .png or .pdf")
     sub.set_defaults(command=run_bench)
+
+    about = "Fetch a larger public data set, whole and checked; without a name, list them."
+    example = "example: lstmkit data mnist --folder data"
+    sub = commands.add_parser("data", help=about, description=about, epilog=example)
+    sub.add_argument("dataset", nargs="?", metavar="NAME", help="its name, as `lstmkit data` lists it")
+    sub.add_argument(
+        "--folder", type=Path, default=Path("data"), metavar="DIR", help="it goes into DIR/NAME (default: data)"
+    )
+    sub.set_defaults(command=run_data)
 
     about = "Run one of the book's experiments and print its numbers; without a name, list them."
     example = "example: lstmkit run parameter_count --seeds 3 --json counts.json"
@@ -90,17 +107,50 @@ def run_doctor(chosen):
     return 0 if doctor.usable(rows) else 1
 
 
-def run_bench(chosen):
-    """`lstmkit bench`."""
-    counts = list(dict.fromkeys(chosen.threads))
+def run_data(chosen):
+    """`lstmkit data`; without a name, the list of data sets with their sizes, sources and terms."""
+    if chosen.dataset is None:
+        for name, dataset in download.DATASETS.items():
+            size = sum(file.bytes for file in dataset.files) / 1e6
+            print(f"{name}  ({size:.1f} MB)\n  {dataset.about}\n  from {dataset.source}\n  terms: {dataset.licence}")
+        return 0
+    if chosen.dataset not in download.DATASETS:
+        close = difflib.get_close_matches(chosen.dataset, download.DATASETS, n=3, cutoff=0.4)
+        meant = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(download.DATASETS)}"
+        raise Mistake(f"there is no data set {chosen.dataset!r}; {meant}")
     try:
-        report = bench.bench(chosen.shapes, list(dict.fromkeys(chosen.dtype)), counts, chosen.rounds, progress=True)
+        paths = download.fetch(chosen.dataset, chosen.folder, arrived if sys.stderr.isatty() else None)
+    except (ValueError, OSError) as error:  # a wrong file, no network, no room
+        print(f"lstmkit data: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(map(str, paths)))
+    return 0
+
+
+def arrived(file, done, total):
+    """One line a file, which rewrites itself as the bytes come in."""
+    end = "" if done < total else "\n"
+    print(f"\r{file.name}: {done / total:.0%} of {total:,} bytes", end=end, file=sys.stderr, flush=True)
+
+
+def run_bench(chosen):
+    """`lstmkit bench`; goals that are missed are printed, and end it no differently."""
+    given = {"shapes": chosen.shapes, "dtypes": chosen.dtype, "threads": chosen.threads, "blas": chosen.blas}
+    given = {name: list(dict.fromkeys(values)) for name, values in given.items() if values}
+    if chosen.what == "import" and given:
+        raise Mistake("an import has no shapes, dtype, threads or blas: `lstmkit bench import` takes --rounds alone")
+    if chosen.plot and importlib.util.find_spec("matplotlib") is None:
+        raise Mistake("--plot needs matplotlib: pip install 'lstmkit[plot]'")
+    try:
+        report = bench.bench(chosen.what, **given, rounds=chosen.rounds, progress=True)
     except RuntimeError as error:
         print(f"lstmkit bench: {error}", file=sys.stderr)
         return 1
     print(bench.table(report))
     if chosen.json:
-        chosen.json.write_text(json.dumps(report, indent=1) + "\n")
+        chosen.json.write_text(json.dumps(report | {"goals": bench.goals(report)}, indent=1) + "\n")
+    if chosen.plot:
+        bench.plot(report, chosen.plot)
     return 0
 
 
@@ -171,7 +221,7 @@ def show_spread(seen):
     for name in runs[0]:
         values = sorted(run[name] for run in runs if is_number(run.get(name)))
         if len(values) == len(runs):
-            print(f"  {name}  {bench.median(values):.6g} ({values[0]:.6g} to {values[-1]:.6g})")
+            print(f"  {name}  {median(values):.6g} ({values[0]:.6g} to {values[-1]:.6g})")
 
 
 def record(chosen, seen):
@@ -301,4 +351,12 @@ def new_file(text):
     path = Path(text)
     if path.is_dir() or not path.parent.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"cannot write a file {text!r}: its folder must exist and be writable")
+    return path
+
+
+def figure_file(text):
+    """A new file in a form that a figure can be written in."""
+    path = new_file(text)
+    if path.suffix not in (".svg", ".png", ".pdf"):
+        raise argparse.ArgumentTypeError(f"{text!r} must end in .svg, .png or .pdf")
     return path

@@ -7,7 +7,7 @@ failing test prints its seed among the captured output, and `pytest --seed N` (o
 import os
 import random
 
-# The products here are small: a second thread costs more than it brings, above all where another process wants the core.
+# The products here are small: a second thread costs more than it brings, above all where another process wants it.
 # The libraries read this when they are loaded.
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")

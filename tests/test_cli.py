@@ -63,6 +63,8 @@ def test_a_wrong_word_gets_a_cure(capsys, arguments, words):
         (["bench", "lstm", "--shapes", "100,32"], "T,B,D,H"),
         (["bench", "lstm", "--rounds", "0"], "at least 1"),
         (["bench", "lstm", "--dtype", "float16"], "float32"),
+        (["bench", "lstm", "--plot", "bench.txt"], ".svg"),
+        (["bench", "dance"], "variants"),
         (["run", "parameter_count", "--seeds", "none"], "at least 1"),
         (["dance"], "doctor"),
     ],
