@@ -62,7 +62,7 @@ def forward(cell, products, x, state, weights=(), given=None, keep_cache=True):
     given = {name: np.ascontiguousarray(array.transpose(0, 2, 1)) for name, array in (given or {}).items()}
     every_step = {name: for_all(T, array) for name, array in extra.items()}
     cache = Cache(kit, columns, carried, for_all(T, gates), every_step, given)
-    _run(kit.forward, kit, products, weights, _arrays(cache, inside, H))
+    _run(kit.forward, kit, _packed(kit, products, H), weights, _arrays(cache, inside, H))
     hs = columns[1:, _rows(inside, "h", H)].transpose(0, 2, 1).copy()
     ends = {field: columns[T, _rows(inside, field, H)] for field in inside} | {f: c[T] for f, c in carried.items()}
     last = tuple(ends[field].T.copy() for field in kit.state)
@@ -83,7 +83,7 @@ def backward(products, d_hs, cache, d_state, weights=()):
     inside = _inside(kit)
     W_h, past = _stacked(kit, products, 1, H)
     W_x, now = _stacked(kit, products, 0, H)
-    matrices, spans = _packed(kit, products, H)
+    matrices, spans = packed = _packed(kit, products, H)
     d_matrices, d_weights = [np.zeros_like(W) for W in matrices], [np.zeros(H, d_hs.dtype) for _ in weights]
     d_x = np.empty((T, B, W_x.shape[1]), d_hs.dtype)
     d_inside = np.zeros((len(inside), H, B), d_hs.dtype)
@@ -99,12 +99,12 @@ def backward(products, d_hs, cache, d_state, weights=()):
         start = max(0, stop - most)
         n, d_block = stop - start, d_gates[: stop - start]
         d_rows = d_block.reshape(n, len(kit.blocks) * H, B)
-        arrays = _block(cache, inside, products, weights, start, stop, H)
+        arrays = _block(cache, inside, packed, weights, start, stop, H)
         names = {what[1] for what in kit.coefficients.views.values() if what[0] == "coefficient"}
         arrays |= {name: np.empty((n, H, B), d_hs.dtype) for name in names}
         arrays |= {"gates": d_block, "past": d_rows[:, past], "d_out": d_hs[start:stop].transpose(0, 2, 1).copy()}
-        _run(kit.coefficients, kit, products, weights, arrays, at_once=n)
-        _run(kit.backward, kit, products, weights, arrays, constants, backwards=True)
+        _run(kit.coefficients, kit, packed, weights, arrays, at_once=n)
+        _run(kit.backward, kit, packed, weights, arrays, constants, backwards=True)
         for d_W, span, rows in zip(d_matrices, spans, map(slice, ends, ends[1:]), strict=True):
             d_W += np.tensordot(d_rows[:, rows], cache.columns[start:stop, span], axes=((0, 2), (0, 2)))
         d_x[start:stop] = np.matmul(W_xT, d_rows[:, now]).transpose(0, 2, 1)
@@ -277,14 +277,14 @@ def _arrays(cache, inside, H, start=0, stop=None):
     return found
 
 
-def _block(cache, inside, products, weights, start, stop, H):
+def _block(cache, inside, packed, weights, start, stop, H):
     """The arrays of some steps; what the cache does not hold is made again."""
     kit = cache.cell
     if cache.gates is not None:
         return _arrays(cache, inside, H, start, stop)
     n, B, dtype = stop - start, cache.columns.shape[2], cache.columns.dtype
-    gates = np.empty((n, len(kit.blocks), H, B), dtype)
-    extra = {name: np.empty((n, H, B), dtype) for name, home in kit.homes.items() if home is None}
+    gates = room((n, len(kit.blocks), H, B), dtype)
+    extra = {name: room((n, H, B), dtype) for name, home in kit.homes.items() if home is None}
     part = Cache(
         kit,
         cache.columns[start : stop + 1],
@@ -294,15 +294,15 @@ def _block(cache, inside, products, weights, start, stop, H):
         {name: array[start:stop] for name, array in cache.given.items()},
     )
     arrays = _arrays(part, inside, H)
-    _run(kit.again, kit, products, weights, arrays, at_once=n)
+    _run(kit.again, kit, packed, weights, arrays, at_once=n)
     return arrays
 
 
-def _run(loop, kit, products, weights, arrays, constants=None, at_once=None, backwards=False):
+def _run(loop, kit, packed, weights, arrays, constants=None, at_once=None, backwards=False):
     """Give a loop its constants and its views, and run it: step by step, or over `at_once` steps in one go."""
     gates = arrays["gates"]
     n, G, H, B = gates.shape
-    matrices, spans = _packed(kit, products, H) if any(name.startswith("W_0") for name in loop.constants) else ((), ())
+    matrices, spans = packed
     scratch_shape = (H, B) if at_once is None else (at_once, H, B)
     known = dict(constants or {}) | {f"W_{k}": W for k, W in enumerate(matrices)}
     known |= {f"s{k}": np.empty(scratch_shape, gates.dtype) for k in range(loop.scratch)}

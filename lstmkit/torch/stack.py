@@ -166,6 +166,10 @@ def _layers(module, twin, run_layer, data, treads, state):
 
 def _direction(run_one, data, treads, state, reverse):
     """One pass over the staircase.  Read backwards, each sequence joins with its initial state at its own end."""
+    if len(treads) == 1:  # one rectangle, the usual case, need not be taken apart and put together again
+        x = data.view(*treads[0], data.shape[-1])
+        hs, end = run_one(x.flip(0) if reverse else x, state)
+        return (hs.flip(0) if reverse else hs).flatten(0, 1), end
     pieces = list(zip(data.split([steps * n for steps, n in treads]), treads, strict=True))
     kind = type(state)
     going = kind(*(field[:0] for field in state)) if reverse else state
