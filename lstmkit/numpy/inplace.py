@@ -7,14 +7,17 @@ of a cell's `step` and `step_backward` (lstmkit/cells) is read once and written 
     multiply(i, g, s0)
     add(c, s0, c)
 
-The values of `step` stay the same to the last bit.  Four things make the translation fast:
+The values of `step` stay the same to the last bit.  Four things make the translation fast.
 
-* pre-activations turn into gates where the product has put them;
-* σ(a) = (1 + tanh(a/2)) / 2, and halving a weight is exact, so the rows of sigmoid gates are halved once, in the
-  weights, and one tanh does for all blocks;
-* `step_backward` is linear in the incoming gradients: each of its results is a sum of coefficients times gradients.  No
-  recurrence touches the coefficients, so they are computed for many steps at once;
-* the blocks lie in memory in the order that lets most calls cover several of them.
+Pre-activations turn into gates where the product has put them.
+
+σ(a) = (1 + tanh(a/2)) / 2, and halving a weight is exact.  So the rows of sigmoid gates are halved once, in the
+weights, and one tanh does for all blocks.
+
+`step_backward` is linear in the incoming gradients: each of its results is a sum of coefficients times gradients.  No
+recurrence touches the coefficients, so they are computed for many steps at once.
+
+The blocks lie in memory in the order that lets most calls cover several of them.
 
 To see what comes out:  print(inplace.translate(cell, products).forward.source)
 
