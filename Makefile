@@ -43,7 +43,7 @@ picture: $(READY)  ## draw the README's picture anew, from a network trained on 
 	$(BIN)/python -c "from lstmkit import plotting; from lstmkit.experiments import gates_on_adding; plotting.use_style(); \
 	  plotting.gate_reading(gates_on_adding.run()['example']).savefig('chapters/_static/gates_on_adding.svg', metadata={'Date': None})"
 
-bench: $(READY)  ## time the LSTMs beside torch.nn and the bare matrix products
+bench: $(READY)  ## time the LSTM beside its peers; lstmkit bench --help names the other questions
 	$(BIN)/lstmkit bench lstm
 
 doctor: $(READY)  ## what this machine has, and what each missing thing costs
