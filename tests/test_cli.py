@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from lstmkit import cli, doctor
+from lstmkit.data import download
 
 
 def test_doctor_prints_one_table_and_ends_well(capsys):
@@ -106,3 +107,33 @@ def test_bench_names_the_machine_and_every_contender(tmp_path):
     for word in ("lstmkit.numpy", "lstmkit.torch", "torch.nn.LSTM", "bare products", "x floor", "median of 2 rounds"):
         assert word in done.stdout
     assert len(json.loads(file.read_text())["results"]) == 1
+
+
+def test_data_lists_what_there_is(capsys):
+    assert cli.main(["data"]) == 0
+    printed = capsys.readouterr().out
+    for name, dataset in download.DATASETS.items():
+        assert f"{name}  (" in printed
+        assert dataset.licence in printed
+
+
+def test_data_with_a_name_close_to_one_suggests_it(capsys):
+    assert cli.main(["data", "mnis"]) == 2
+    assert "did you mean mnist?" in capsys.readouterr().err
+
+
+def test_data_fetches_into_the_folder(capsys, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(download, "fetch", lambda *given: asked.append(given) or [tmp_path / "chorales" / "x.mat"])
+    assert cli.main(["data", "chorales", "--folder", str(tmp_path)]) == 0
+    assert asked[0][:2] == ("chorales", tmp_path)
+    assert capsys.readouterr().out.strip() == str(tmp_path / "chorales" / "x.mat")
+
+
+def test_data_says_when_the_server_cannot_be_reached(capsys, tmp_path, monkeypatch):
+    def offline(*given):
+        raise ConnectionError("cannot fetch it: check the connection and try again")
+
+    monkeypatch.setattr(download, "fetch", offline)
+    assert cli.main(["data", "chorales", "--folder", str(tmp_path)]) == 1
+    assert "check the connection" in capsys.readouterr().err
