@@ -116,6 +116,12 @@ def reverse(a, d_hs, d_last):
     return run(later[::-1], d_hs[::-1], d_last)[::-1]
 
 
+def _blocks(T, B, H):
+    """The T steps in slices whose numbers stay in cache from the product to h: 2**17 to each array."""
+    n = max(1, 2**17 // max(1, B * H))
+    return [slice(start, min(start + n, T)) for start in range(0, T, n)]
+
+
 def functions(cell, shapes, State):
     """init_params, zero_state, count_params, step, step_backward, forward, backward of a module of lstmkit.numpy.
 
@@ -151,14 +157,22 @@ def functions(cell, shapes, State):
         shape, a dtype that is neither, or dtypes that differ.
         """
         params, x, (h0,) = check(params, "x", x, "T B D", state)
-        *a, g = (x @ W.T + b for W, b in zip(np.split(params.W_x, G), np.split(params.b, G), strict=True))
-        if positive:
-            g = positive_function(g)
-        written, *saved = cell.step(*a, g, 0)  # nothing held before: h is then what this step writes
-        hs = run(saved[0], written, h0)
-        states = np.concatenate([h0[None], hs])
-        cache = Cache(x, states[:-1], tuple(saved), positive) if keep_cache else None
-        return hs, State(states[-1].copy()), cache
+        (T, B, _), H = x.shape, h0.shape[1]
+        states, saved = np.empty((T + 1, B, H), x.dtype), None
+        states[0] = h0
+        for block in _blocks(T, B, H):
+            *a, g = (x[block] @ W.T + b for W, b in zip(np.split(params.W_x, G), np.split(params.b, G), strict=True))
+            if positive:
+                g = positive_function(g)
+            written, *values = cell.step(*a, g, 0)  # nothing held before: h is then what this step writes
+            states[block.start + 1 : block.stop + 1] = run(values[0], written, states[block.start])
+            if keep_cache:
+                saved = saved or tuple(np.empty((T, B, H), x.dtype) for _ in values)
+                for history, value in zip(saved, values, strict=True):
+                    history[block] = value
+        saved = saved or tuple(np.empty((0, B, H), x.dtype) for _ in cell.SAVED)
+        cache = Cache(x, states[:-1], saved, positive) if keep_cache else None
+        return states[1:].copy(), State(states[-1].copy()), cache
 
     def backward(params, d_hs, cache, d_state=None):
         """The gradients from ∂L/∂h_t for every t, d_hs (T, B, H), and d_state at h_T, if any.
@@ -173,14 +187,19 @@ def functions(cell, shapes, State):
         if d_hs.shape != h_prev.shape:
             wanted = f"(T, B, H) = {h_prev.shape}, as the forward pass had"
             raise ValueError(f"d_hs must have shape {wanted}, but its shape is {d_hs.shape}")
-        *d_a, d_h_prev = cell.step_backward(reverse(saved[0], d_hs, d_last), *saved, h_prev)
-        if positive:
-            d_a[-1] *= d_positive(saved[1])
-        T, B, H = h_prev.shape
-        x_rows, d_rows = x.reshape(T * B, x.shape[2]), [d.reshape(T * B, H) for d in d_a]
-        d_params = Params(np.concatenate([d.T @ x_rows for d in d_rows]), np.concatenate([d.sum(0) for d in d_rows]))
-        d_x = sum(d @ W for d, W in zip(d_rows, np.split(params.W_x, G), strict=True)).reshape(x.shape)
-        return d_x, State((d_h_prev[0] if T else d_last).copy()), d_params
+        (T, B, H), D = h_prev.shape, x.shape[2]
+        d_x, d_W, d_b = np.empty(x.shape, x.dtype), np.zeros_like(params.W_x), np.zeros_like(params.b)
+        for block in reversed(_blocks(T, B, H)):
+            values = [history[block] for history in saved]
+            *d_a, d_h_prev = cell.step_backward(reverse(values[0], d_hs[block], d_last), *values, h_prev[block])
+            if positive:
+                d_a[-1] *= d_positive(values[1])
+            rows, x_rows = [d.reshape(-1, H) for d in d_a], x[block].reshape(-1, D)
+            d_W += np.concatenate([d.T @ x_rows for d in rows])
+            d_b += np.concatenate([d.sum(0) for d in rows])
+            d_x[block] = sum(d @ W for d, W in zip(d_a, np.split(params.W_x, G), strict=True))
+            d_last = d_h_prev[0]
+        return d_x, State(d_last.copy()), Params(d_W, d_b)
 
     def step(params, x_t, state, positive=False):
         """One time step of x_t (B, D).  Returns the new State, h of (B, H), and what `step_backward` needs."""
