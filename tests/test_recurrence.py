@@ -6,6 +6,8 @@ translation of the cells in test_inplace.py.
 
 import importlib
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import oracles
 import plain
@@ -427,7 +429,7 @@ def test_gradients_against_autograd_of_the_same_equations(cell, rng, torch):
 @pytest.mark.parametrize("keep_cache", [True, "lean"])
 def test_memory_in_use_is_never_used_again(cell, rng, monkeypatch, keep_cache):
     """Whatever is still held keeps its numbers through later calls of the same sizes, which look for memory."""
-    monkeypatch.setattr(recurrence, "SPARE", [])
+    monkeypatch.setattr(recurrence, "SPARE", {})
     sizes = (90, 64, 3, 32)  # more than the megabyte from which on memory is kept
     given = problem(cell, rng, *sizes, np.float64)
     params, x, state, d_hs, d_state = given
@@ -452,21 +454,31 @@ def test_memory_in_use_is_never_used_again(cell, rng, monkeypatch, keep_cache):
 
 
 def test_memory_that_nobody_holds_is_used_again(rng, monkeypatch):
-    monkeypatch.setattr(recurrence, "SPARE", [])
+    monkeypatch.setattr(recurrence, "SPARE", {})
     given = problem(lstm, rng, 90, 64, 3, 32, np.float64)
     first = lstm.forward(*given[:3])[2].gates.ctypes.data
     assert lstm.forward(*given[:3])[2].gates.ctypes.data == first
-    count = len(recurrence.SPARE)
+    count = sum(map(len, recurrence.SPARE.values()))
     lstm.forward(*given[:3])
-    assert len(recurrence.SPARE) == count  # and no more of it is kept for a call of the same sizes
+    assert sum(map(len, recurrence.SPARE.values())) == count  # and no more of it is kept for a call of the same sizes
 
 
 def test_spare_memory_has_a_bound(monkeypatch):
-    monkeypatch.setattr(recurrence, "SPARE", [])
+    monkeypatch.setattr(recurrence, "SPARE", {})
     monkeypatch.setattr(recurrence, "MOST_SPARE", 5 * 2**20)
     for megabytes in (1, 2, 3, 4):
         recurrence.room((megabytes, 2**17), np.float64)
-    assert [len(buffer) // 2**20 for buffer in recurrence.SPARE] == [4]
+    assert {size // 2**20: len(buffers) for size, buffers in recurrence.SPARE.items()} == {4: 1}
+
+
+def test_threads_share_spare_memory(rng):
+    """Networks run side by side, each in a thread of its own, return what they return one after the other."""
+    given = problem(lstm, rng, 90, 64, 3, 32, np.float64)
+    expected = run(lstm, *given)
+    with ThreadPoolExecutor(4) as pool:
+        for results in pool.map(lambda _: run(lstm, *given), range(12)):
+            for a, b in zip(results, expected, strict=True):
+                np.testing.assert_array_equal(a, b)
 
 
 # Bad input: each call, and the words that its message must hold

@@ -146,21 +146,23 @@ def block_steps(T, B, H):
 
 # Memory
 
-SPARE = []  # buffers that nobody uses any more, oldest first
+SPARE = {}  # bytes -> buffers of that size that nobody uses any more
 MOST_SPARE = 2**29  # bytes
 
 
 def room(shape, dtype):
     """An array like np.empty's, from a buffer that an earlier call has left, where one fits.
 
-    The system clears each page of fresh memory when it is first touched, which for hundreds of MB costs as much time
-    as the arithmetic.  A training loop asks for the same sizes again and again.
+    The system clears each page of fresh memory when it is first touched, which for hundreds of MB costs as much time as
+    the arithmetic.  A training loop asks for the same sizes again and again.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size < 2**20:
         return np.empty(shape, dtype)
-    fits = next((k for k, buffer in enumerate(SPARE) if buffer.nbytes == size), None)
-    buffer = np.empty(size, np.uint8) if fits is None else SPARE.pop(fits)
+    try:
+        buffer = SPARE[size].pop()  # one operation: two threads never get the same
+    except (KeyError, IndexError):
+        buffer = np.empty(size, np.uint8)
     # Every view of this array keeps it alive, and not the buffer behind it: when it is dead, the buffer is free.
     array = np.frombuffer(buffer.data, dtype)
     weakref.finalize(array, _spare, buffer).atexit = False
@@ -168,9 +170,11 @@ def room(shape, dtype):
 
 
 def _spare(buffer):
-    SPARE.append(buffer)
-    while sum(kept.nbytes for kept in SPARE) > MOST_SPARE:
-        SPARE.pop(0)
+    SPARE.setdefault(buffer.nbytes, []).append(buffer)
+    for size in list(SPARE):  # the sizes that came first are the least likely to be asked for again
+        if sum(size * len(buffers) for size, buffers in list(SPARE.items())) <= MOST_SPARE:
+            break
+        SPARE.pop(size, None)
 
 
 # The layout
