@@ -5,7 +5,6 @@ translation of the cells in test_inplace.py.
 """
 
 import importlib
-
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
