@@ -129,7 +129,8 @@ def test_gates_far_from_zero_stay_finite(rng, dtype, bias):
         d_x, d_first, d_params = mlstm.backward(params, d_hs, cache)
     assert all(np.isfinite(a).all() for a in (hs, *last, at_once, d_x, *d_first, *d_params))
     largest = max(1, np.abs(hs).max())
-    np.testing.assert_allclose(at_once, hs, rtol=0, atol=3e5 * np.finfo(dtype).eps * largest)
+    # h is large where its denominator is small, and then the denominator's rounding counts as much again
+    np.testing.assert_allclose(at_once, hs, rtol=0, atol=3e5 * np.finfo(dtype).eps * largest**2)
     if bias[0] == -5000:
         assert not hs.any()  # nothing was written
 
