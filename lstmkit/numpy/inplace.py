@@ -265,7 +265,7 @@ class _Writer:
     def run(self, run, rows=False):
         """The view of neighbouring blocks: (n, H, B), or their rows (n·H, B) for a product."""
         start, stop = self.blocks.index(run[0]), self.blocks.index(run[-1]) + 1
-        name = f"{self.prefix}{'_'.join(run)}" if len(run) > 1 else f"{self.prefix}{run[0]}"
+        name = f"{self.prefix}{'_'.join(run)}"
         if rows:
             return self.see(f"{name}_rows", "rows", start, stop)
         return self.see(name, "blocks", start, stop) if len(run) > 1 else self.see(name, "block", start)

@@ -39,8 +39,7 @@ def forward(cell, products, x, state, weights=(), given=None, keep_cache=True):
 
     `weights` are those that act unit by unit, each (H,); `given` maps the names of what the cell's step takes from
     outside at every step to arrays (T, B, H).  keep_cache may be True, False, or "lean": then only the states are
-    kept, some 3 words for each unit and step where the LSTM needs 8, and `backward` makes the gates again, with the
-    same bits.
+    kept, and `backward` makes the gates again, with the same bits.
     """
     kit, (T, B, D), H = _translated(cell, products), x.shape, _units(cell, products)
     inside = _inside(kit)
