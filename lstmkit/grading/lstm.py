@@ -40,15 +40,6 @@ def _forward(x, h0, c0, W_x, W_h, b):
     return np.stack(hs), (h, c), caches
 
 
-def _backward(d_hs, d_h, d_c, caches):
-    d_x, d_W_x, d_W_h, d_b = [], 0, 0, 0
-    for d_h_t, cache in zip(d_hs[::-1], caches[::-1], strict=True):
-        d_x_t, d_h, d_c, *d_weights = _step_backward(d_h + d_h_t, d_c, cache)
-        d_x.insert(0, d_x_t)
-        d_W_x, d_W_h, d_b = d_W_x + d_weights[0], d_W_h + d_weights[1], d_b + d_weights[2]
-    return np.stack(d_x), d_h, d_c, d_W_x, d_W_h, d_b
-
-
 def _sizes(rng, count):
     """`count` different sizes, none of them 4."""
     return tuple(int(size) for size in rng.choice([2, 3, 5, 6, 7], count, replace=False))
