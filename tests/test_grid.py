@@ -45,7 +45,7 @@ MACHINERY = {"recurrence"}  # the loop behind every cell
 TORCH_HAS_THEM = {"adam", "functions", "gradients", "linear", "shapes", "training"}
 IN_STACK = {"bidirectional", "layer", "lengths", "stacked"}  # what stack.py does for every torch module
 ONLY_NUMPY = TORCH_HAS_THEM | IN_STACK | {"inplace"}
-ONLY_TORCH = {"regularise", "stack", "training"}  # dropouts; layers, directions, lengths; and the loop of fit
+ONLY_TORCH = {"network", "regularise", "stack", "training"}  # cores and read-outs; dropouts; layers, directions; fit
 IN_ANOTHER_FILE = {"rnn_relu": "rnn"}  # the class RNN has both, as in torch.nn
 TESTED_ELSEWHERE = {"shapes": "recurrence"}  # its messages are those of every bad call
 

@@ -115,7 +115,7 @@ def fit(
                 _write(Path(checkpoint), content | {"model": model.state_dict(), "optimizer": optimizer.state_dict()})
 
     hidden = rank > 0 or not (sys.stderr.isatty() if progress is None else progress)
-    bar = tqdm(total=steps, initial=len(run.loss), disable=hidden, unit="step")
+    bar = tqdm(total=steps, initial=len(run.loss), disable=hidden, unit="step", leave=None)
     with bar, _ctrl_c_waits() as asked, torch.random.fork_rng([device] if device.type == "cuda" else []):
         model.train()
         while True:
