@@ -4,22 +4,15 @@ Exit codes: 0 all went well; 1 something that was asked for failed; 2 the comman
 """
 
 import argparse
-import ast
 import difflib
-import importlib
 import importlib.util
 import json
-import math
 import os
-import pkgutil
-import platform
 import sys
-import time
 from pathlib import Path
-from statistics import median
 
 import lstmkit
-from lstmkit import bench, doctor
+from lstmkit import bench, doctor, results, running
 from lstmkit.data import download
 
 
@@ -88,15 +81,25 @@ def parser():
     )
     sub.set_defaults(command=run_data)
 
-    about = "Run one of the book's experiments and print its numbers; without a name, list them."
-    example = "example: lstmkit run parameter_count --seeds 3 --json counts.json"
+    about = "Run the book's experiments and print their numbers; without a name, list them."
+    example = "example: lstmkit run adding --scale live --seeds 3 --record results"
     sub = commands.add_parser("run", help=about, description=about, epilog=example)
-    sub.add_argument("experiment", nargs="?", metavar="EXPERIMENT", help="its name, as `lstmkit run` lists it")
+    sub.add_argument("experiment", nargs="*", metavar="EXPERIMENT", help="names, as `lstmkit run` lists them")
+    sub.add_argument("--all", action="store_true", help="every experiment, and a table at the end")
     sub.add_argument("--seeds", type=at_least_one, default=1, metavar="N", help="seeds 0 to N-1 (default: 1)")
-    sub.add_argument("--scale", default="live", help="how large: `live` is what the book runs as it is built (default)")
+    sub.add_argument(
+        "--scale", default="live",
+        help="live: what a page runs as it is built (default); build: what a chapter may take a minute for; "
+        "recorded: the full comparison; test: a few steps, to see that it runs",
+    )  # fmt: skip
     sub.add_argument("--device", default="cpu", help="cpu (default) or cuda")
-    sub.add_argument("--json", type=new_file, metavar="FILE", help="write the numbers of every seed there as well")
-    sub.set_defaults(command=run_experiment)
+    sub.add_argument(
+        "--record", type=folder, metavar="DIR",
+        help="write DIR/EXPERIMENT.json after each seed, and go on from what it holds",
+    )  # fmt: skip
+    sub.add_argument("--anew", action="store_true", help="with --record: run every seed again, and write over old ones")
+    sub.add_argument("--jobs", type=at_least_one, default=1, metavar="N", help="processes at once (default: 1)")
+    sub.set_defaults(command=run_experiments)
     return top
 
 
@@ -154,152 +157,33 @@ def run_bench(chosen):
     return 0
 
 
-def run_experiment(chosen):
+def run_experiments(chosen):
     """`lstmkit run`; without a name, the list of experiments and the questions they ask."""
-    names = experiments()
-    if chosen.experiment is None:
-        width = max(map(len, names), default=0)
-        print("\n".join(f"{name:<{width}}  {question}" for name, question in names.items()))
+    known = results.experiments()
+    if chosen.all and chosen.experiment:
+        raise Mistake("--all is every experiment: leave the names out, or leave --all out")
+    if not chosen.all and not chosen.experiment:
+        width = max(map(len, known), default=0)
+        print("\n".join(f"{name:<{width}}  {question}" for name, question in known.items()))
         return 0
-    if chosen.experiment not in names:
-        close = difflib.get_close_matches(chosen.experiment, names, n=3, cutoff=0.4)
-        meant = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(names)}"
-        raise Mistake(f"there is no experiment {chosen.experiment!r}; {meant}")
+    for name in chosen.experiment:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+            meant = f"did you mean {' or '.join(close)}?" if close else f"there are: {', '.join(known)}"
+            raise Mistake(f"there is no experiment {name!r}; {meant}")
     check_device(chosen.device)
-    seen = []
+    one_thread_each()
+    asked = list(known) if chosen.all else list(dict.fromkeys(chosen.experiment))
     try:
-        experiment = importlib.import_module(f"lstmkit.experiments.{chosen.experiment}")
-        for seed in range(chosen.seeds):
-            seen.append(one_run(experiment, seed, chosen.scale, chosen.device))
-            show(seen[-1])
-        if len(seen) > 1:
-            show_spread(seen)
-    except ModuleNotFoundError as error:
-        print(f"lstmkit run: {chosen.experiment} needs {error.name}, which is not installed", file=sys.stderr)
-        return 1
-    finally:  # stopped halfway, the seeds that are done are kept
-        if chosen.json and seen:
-            chosen.json.write_text(json.dumps(record(chosen, seen), indent=1) + "\n")
-    return 0
+        return running.run(asked, chosen)
+    except results.Unfit as error:
+        raise Mistake(str(error)) from error
 
 
-def one_run(experiment, seed, scale, device):
-    """The numbers of one seed, plain, with the time they took."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    try:
-        numbers = experiment.run(seed=seed, scale=scale, device=device)
-    except ValueError as error:
-        if "scale" in str(error) or "device" in str(error):
-            raise Mistake(str(error)) from error
-        raise
-    return {
-        "seed": seed,
-        "cpu_seconds": time.process_time() - cpu,
-        "wall_seconds": time.perf_counter() - wall,
-        "numbers": plain(numbers),
-    }
-
-
-def show(done):
-    """Print the numbers of one run."""
-    print(f"seed {done['seed']}: {done['cpu_seconds']:.2f} CPU seconds, {done['wall_seconds']:.2f} seconds")
-    flat = dict(leaves(done["numbers"]))
-    width = min(40, max(map(len, flat), default=0))
-    for name, value in flat.items():
-        if isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-            print(f"  {name}")
-            for item in value:
-                print(f"    {written(item)}")
-        else:
-            print(f"  {name:<{width}}  {written(value)}")
-
-
-def show_spread(seen):
-    """Median and range over the seeds, of every number that is one number."""
-    runs = [dict(leaves(done["numbers"])) for done in seen]
-    print(f"{len(seen)} seeds: median (least to most)")
-    for name in runs[0]:
-        values = sorted(run[name] for run in runs if is_number(run.get(name)))
-        if len(values) == len(runs):
-            print(f"  {name}  {median(values):.6g} ({values[0]:.6g} to {values[-1]:.6g})")
-
-
-def record(chosen, seen):
-    """What goes into the file: the numbers, and what must be known to get them again."""
-    import numpy as np
-
-    return {
-        "experiment": chosen.experiment,
-        "scale": chosen.scale,
-        "device": chosen.device,
-        "lstmkit": lstmkit.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "processor": doctor.processor(),
-        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "runs": seen,
-    }
-
-
-def experiments():
-    """Name and first line of every experiment, found by looking into the folder and without importing any."""
-    import lstmkit.experiments as folder
-
-    found = {}
-    for module in sorted(pkgutil.iter_modules(folder.__path__), key=lambda module: module.name):
-        spec = importlib.util.find_spec(f"lstmkit.experiments.{module.name}")
-        docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
-        found[module.name] = docstring.partition("\n")[0]
-    return found
-
-
-def plain(value):
-    """Arrays, tuples and NumPy numbers as lists and Python numbers, keys as text; a NaN or infinity as None."""
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if hasattr(value, "tolist"):
-        return plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def leaves(numbers, prefix=""):
-    """(dotted name, value) of everything in nested dicts."""
-    for name, value in numbers.items():
-        if isinstance(value, dict):
-            yield from leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def written(value):
-    """One line for a number, a text, a dict or a list; a long list by its length and range."""
-    if is_number(value):
-        return f"{value:.6g}" if isinstance(value, float) else str(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{name} {written(item)}" for name, item in value.items())
-    if isinstance(value, list) and len(value) > 8:
-        flat = [item for item in flattened(value) if is_number(item)]
-        return f"{len(value)} values" + (f" from {min(flat):.6g} to {max(flat):.6g}" if flat else "")
-    if isinstance(value, list):
-        return "[" + ", ".join(map(written, value)) + "]"
-    return str(value)
-
-
-def flattened(value):
-    """The numbers of nested lists, one after the other."""
-    for item in value:
-        yield from flattened(item) if isinstance(item, list) else [item]
-
-
-def is_number(value):
-    """Whether a value of a result can be averaged over seeds."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def one_thread_each():
+    """The products here are small: a second thread costs more than it brings.  Read when NumPy and torch are loaded."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def check_device(device):
@@ -344,6 +228,19 @@ def at_least_one(text):
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return int(text)
+
+
+def folder(text):
+    """A folder to write into, made if its own folder exists."""
+    path = Path(text)
+    if not path.is_dir() and (path.exists() or not path.absolute().parent.is_dir()):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no folder, and cannot be made: {path.absolute().parent} must exist"
+        )
+    path.mkdir(exist_ok=True)
+    if not os.access(path, os.W_OK):
+        raise argparse.ArgumentTypeError(f"cannot write into the folder {text!r}")
+    return path
 
 
 def new_file(text):

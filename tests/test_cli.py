@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from lstmkit import cli, doctor
+from lstmkit import claims, cli, doctor, results
 from lstmkit.data import download
 
 
@@ -37,12 +37,62 @@ def test_run_without_a_name_lists_the_experiments_and_their_questions(capsys):
     assert "?" in out
 
 
-def test_run_prints_numbers_and_writes_them(capsys, tmp_path):
-    file = tmp_path / "counts.json"
-    assert cli.main(["run", "parameter_count", "--seeds", "2", "--json", str(file)]) == 0
+def test_run_prints_numbers_and_records_them(capsys, tmp_path):
+    command = ["run", "parameter_count", "--seeds", "2", "--record", str(tmp_path)]
+    assert cli.main(command) == 0
     assert "exact" in capsys.readouterr().out
-    record = json.loads(file.read_text())
-    assert "parameter_count" in json.dumps(record)
+    record = results.load(tmp_path / "parameter_count.json")
+    assert [run["seed"] for run in record["runs"]] == [0, 1]
+    assert cli.main(command) == 0  # safe to run twice
+    assert results.load(tmp_path / "parameter_count.json") == record
+
+
+def test_several_experiments_give_a_table(capsys, tmp_path):
+    command = ["run", "parameter_count", "autocorrelation", "--scale", "test", "--seeds", "2", "--jobs", "2"]
+    assert cli.main([*command, "--record", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert "CPU seconds" in out
+    assert "together" in out
+    for name in ("parameter_count", "autocorrelation"):
+        assert len(results.load(tmp_path / f"{name}.json")["runs"]) == 2
+
+
+def test_an_experiment_that_fails_does_not_end_the_others(capsys, monkeypatch, tmp_path):
+    def broken(seed, scale, device):
+        raise RuntimeError("no such luck")
+
+    from lstmkit.experiments import autocorrelation
+
+    monkeypatch.setattr(autocorrelation, "run", broken)
+    command = ["run", "autocorrelation", "parameter_count", "--scale", "test", "--record", str(tmp_path)]
+    assert cli.main(command) == 1
+    assert "RuntimeError: no such luck" in capsys.readouterr().err
+    assert (tmp_path / "parameter_count.json").exists()
+    assert not (tmp_path / "autocorrelation.json").exists()
+
+
+def test_ctrl_c_keeps_the_seeds_that_are_done(capsys, monkeypatch, tmp_path):
+    from lstmkit.experiments import parameter_count
+
+    run = parameter_count.run
+
+    def stopped(seed, scale, device):
+        if seed == 2:
+            raise KeyboardInterrupt
+        return run(seed, scale, device)
+
+    monkeypatch.setattr(parameter_count, "run", stopped)
+    assert cli.main(["run", "parameter_count", "--seeds", "5", "--record", str(tmp_path)]) == 130
+    assert "median" in capsys.readouterr().out
+    assert [run["seed"] for run in results.load(tmp_path / "parameter_count.json")["runs"]] == [0, 1]
+
+
+def test_a_claim_that_does_not_hold_ends_with_1(capsys, monkeypatch):
+    check = claims.read_check({"experiment": "parameter_count", "key": "ratio", "is": [5, 6], "shows": "x"}, "claim 1")
+    wrong = claims.Claim("1", "mathematics", "x", "right", "", [], [check._replace(live=True)], "")
+    monkeypatch.setattr(claims, "load", lambda: [wrong])
+    assert cli.main(["run", "parameter_count"]) == 1
+    assert "claim 1 DOES NOT HOLD: ratio is 4; the median should be from 5 to 6" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -51,6 +101,7 @@ def test_run_prints_numbers_and_writes_them(capsys, tmp_path):
         (["run", "gates_on_addin"], "gates_on_adding"),
         (["run", "parameter_count", "--device", "tpu"], "cpu or cuda"),
         (["run", "gradient_lag", "--scale", "huge"], "live"),
+        (["run", "gradient_lag", "--all"], "leave"),
     ],
 )
 def test_a_wrong_word_gets_a_cure(capsys, arguments, words):
@@ -67,6 +118,7 @@ def test_a_wrong_word_gets_a_cure(capsys, arguments, words):
         (["bench", "lstm", "--plot", "bench.txt"], ".svg"),
         (["bench", "dance"], "variants"),
         (["run", "parameter_count", "--seeds", "none"], "at least 1"),
+        (["run", "parameter_count", "--record", "no/such/folder"], "must exist"),
         (["dance"], "doctor"),
     ],
 )
