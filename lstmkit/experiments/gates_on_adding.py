@@ -39,6 +39,7 @@ from lstmkit.tasks import adding
 SETTINGS = {
     "live": dict(T=50, H=16, max_steps=1_500, stop_below=1e-3, sequences=1_000),
     "test": dict(T=8, H=4, max_steps=20, stop_below=1e-3, sequences=60),
+    "recorded": dict(T=50, H=16, max_steps=3_000, stop_below=1e-3, sequences=4_000),
 }
 DTYPE = np.float32  # for training; what is read out of the trained network is computed in float64
 BATCH, LEARNING_RATE, MAX_NORM, CHECK_EVERY, CHECK_SEQUENCES = 50, 1e-2, 1.0, 25, 200

@@ -25,6 +25,7 @@ from lstmkit.tasks import adding
 SETTINGS = {
     "live": dict(factors=(0.5, 1, 2, 4, 8, 16), sequences=200),
     "test": dict(factors=(0.5, 1, 2), sequences=40),
+    "recorded": dict(factors=(0.5, 1, 2, 4, 8, 16), sequences=1_000),
 }
 
 

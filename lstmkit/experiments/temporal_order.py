@@ -6,6 +6,8 @@ clipped to norm 1, the biases of Tallec & Ollivier (2018).  Every 50 steps we dr
 are right.  Right is what it was in 1997: every one of the four outputs within 0.3 of its target.  After that, 2,560
 fresh sequences are the test.
 
+Recorded, the two controls of equal size run as well, for `controls` sequences at most.
+
 `model` names the contestant: "chrono" (the LSTM above), "forget bias 1" (the same LSTM with b_f = 1 and the other
 biases 0) and "RNN" (a tanh RNN, widened until it has as many parameters as the LSTM).  `max_sequences` ends a run that
 does not succeed.
@@ -15,7 +17,8 @@ the original had 156 weights, plain gradient descent one sequence at a time, a t
 
 Keys: sequences (seen in training); solved; test_accuracy (likeliest class) and test_right (the criterion of 1997);
 history_sequences, history_accuracy and history_right (an entry for each check); parameters; seconds (CPU); T; H;
-network (both layers, trained) and network_before (the same before training).
+network (both layers, trained) and network_before (the same before training); controls, {name: the same keys without
+histories and networks}, empty but for the recorded scale.
 
 Chapter: chapters/mathematics.md.
 """
@@ -35,7 +38,10 @@ PUBLISHED_WEIGHTS = 156
 SETTINGS = {
     "live": {"T": 100, "H": 32, "max_sequences": 48_000, "test_sequences": 2_560},
     "test": {"T": 20, "H": 16, "max_sequences": 9_600, "test_sequences": 500},
+    "recorded": {"T": 100, "H": 32, "max_sequences": 48_000, "test_sequences": 2_560, "controls": 24_000},
 }
+CONTROLS = ("forget bias 1", "RNN")
+SCALARS = ("sequences", "solved", "test_accuracy", "test_right", "parameters", "seconds")
 DTYPE = np.float32  # twice as fast as float64 here, and exact enough to learn by
 BATCH, LEARNING_RATE, MAX_NORM, CHECK_EVERY, CHECK_SEQUENCES = 32, 5e-3, 1.0, 50, 500
 
@@ -104,6 +110,10 @@ def run(seed=0, scale="live", device="cpu", model="chrono", max_sequences=None):
     seconds = time.process_time() - began
     accuracy, right = score(cell, network, *draw(SETTINGS[scale]["test_sequences"]))
     seen, accuracies, rights = (np.array(column) for column in zip(*history, strict=True))
+    controls = {}
+    for name in CONTROLS if "controls" in SETTINGS[scale] and model == "chrono" else ():
+        control = run(seed, scale, model=name, max_sequences=SETTINGS[scale]["controls"])
+        controls[name] = {key: control[key] for key in SCALARS}
     return {
         "sequences": sequences,
         "solved": bool(rights[-1] == 1),
@@ -118,4 +128,5 @@ def run(seed=0, scale="live", device="cpu", model="chrono", max_sequences=None):
         "H": params.W_h.shape[1],
         "network": network,
         "network_before": before,
+        "controls": controls,
     }
