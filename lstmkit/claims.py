@@ -160,24 +160,28 @@ def outcomes(record, ledger=None):
 
 
 def decide(check, record):
-    """(whether a check holds on a record, what was found).  KeyError for a key that no run has."""
+    """(whether a check holds on a record, what was found and asked).  KeyError for a key that no run has."""
     found = results.values(record, check.key)
     if check.equal is not None:
-        return all(value == check.equal for value in found), f"{check.key} is {_list(found)}"
+        said = ", ".join(dict.fromkeys(map(results.written, found)))  # what several seeds gave stands there once
+        return all(
+            value == check.equal for value in found
+        ), f"{check.key}: {said}; asked: {results.written(check.equal)}"
     numbers = _numbers(found, check.key)
-    said = f"{check.key} is {_list(map(results.written, numbers))}"
+    asked = {"median": "", "every": "each ", "least": "the least ", "most": "the most "}[check.of]
     if check.relation:
         others = [check.times * value for value in _numbers(results.values(record, check.other), check.other)]
         each = check.of == "every"
         pairs = zip(numbers, others, strict=True) if each else [(_of(check, numbers), _of(check, others))]
         factor = f"{check.times:g} x " if check.times != 1 else ""
-        said += f", and should be {check.relation} {factor}{check.other}, {_list(map(results.written, others))}"
-        return all(a > b if check.relation == "above" else a < b for a, b in pairs), said
-    least, most = check.interval
-    judged = numbers if check.of == "every" else [_of(check, numbers)]
-    holds = all((least is None or least <= value) and (most is None or value <= most) for value in judged)
-    which = "each" if check.of == "every" else f"the {check.of}"
-    return holds, f"{said}; {which} should be {interval_text(check.interval)}"
+        holds = all(a > b if check.relation == "above" else a < b for a, b in pairs)
+        asked += f"{check.relation} {factor}{check.other}, {results.summary(others)}"
+    else:
+        least, most = check.interval
+        judged = numbers if check.of == "every" else [_of(check, numbers)]
+        holds = all((least is None or least <= value) and (most is None or value <= most) for value in judged)
+        asked += interval_text(check.interval)
+    return holds, f"{check.key}: {results.summary(numbers)}; asked: {asked}"
 
 
 def _numbers(found, key):
@@ -192,10 +196,6 @@ def _of(check, numbers):
     """The one of them that is judged."""
     middle, least, most = results.spread(numbers)
     return {"median": middle, "least": least, "most": most}[check.of]
-
-
-def _list(found):
-    return ", ".join(dict.fromkeys(map(str, found)))  # the same value of several seeds stands there once
 
 
 def interval_text(interval):

@@ -347,6 +347,12 @@ def spread(found):
     return median(ordered), ordered[0], ordered[-1]
 
 
+def summary(found):
+    """The median, and in brackets the least and the most where they differ."""
+    middle, least, most = map(written, spread(found))
+    return middle + (f" ({least} to {most})" if least != most else "")
+
+
 def is_number(value):
     """Whether a value of a result can be averaged over seeds."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -382,9 +388,7 @@ def beside(experiment, live, keys):
     head = f"| | live: this page's own run | recorded: {seeds} seeds, median (least to most) |\n| --- | --- | --- |\n"
     rows = []
     for name, key in keys.items():
-        middle, least, most = spread(values(record, key))
-        recorded = written(middle) + (f" ({written(least)} to {written(most)})" if least != most else "")
-        rows.append(f"| {name} | {written(pick(live, key))} | {recorded} |")
+        rows.append(f"| {name} | {written(pick(live, key))} | {summary(values(record, key))} |")
     where = (
         f"{record['processor']}, {record['threads']} thread{'s' * (record['threads'] > 1)}, {seconds:,.0f} CPU seconds"
     )

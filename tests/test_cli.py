@@ -92,7 +92,7 @@ def test_a_claim_that_does_not_hold_ends_with_1(capsys, monkeypatch):
     wrong = claims.Claim("1", "mathematics", "x", "right", "", [], [check._replace(live=True)], "")
     monkeypatch.setattr(claims, "load", lambda: [wrong])
     assert cli.main(["run", "parameter_count"]) == 1
-    assert "claim 1 DOES NOT HOLD: ratio is 4; the median should be from 5 to 6" in capsys.readouterr().out
+    assert "claim 1 DOES NOT HOLD: ratio: 4; asked: from 5 to 6" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
