@@ -34,7 +34,7 @@ HAND_SET = rnn.Params(W_x=np.array([[1.0]]), W_h=np.array([[2.0]]), b=np.zeros(1
 SETTINGS = {
     "live": {"seeds": 4, "steps": 150, "lengths": (15, 30, 60), "trials": 200, "T": 1000},
     "test": {"seeds": 1, "steps": 3, "lengths": (3,), "trials": 8, "T": 50},
-    "recorded": {"seeds": 10, "steps": 1500, "lengths": (15, 30, 60, 120), "trials": 2000, "T": 1000},
+    "recorded": {"seeds": 4, "steps": 600, "lengths": (15, 30, 60, 120), "trials": 2000, "T": 1000},
 }
 
 
