@@ -123,3 +123,37 @@ def test_what_the_chapter_says():
     assert rmse["AR(9)"] == pytest.approx(19.83, abs=0.01)
     assert (rmse["AR(9)"] < r["lstm_rmse"]).all()
     assert (r["lstm_rmse"] < 27).all()
+
+
+@needs_data
+def test_other_widths_change_nothing_else_and_count_their_parameters(monkeypatch):
+    """The chapter prints the numbers of the first network: they must not depend on what is trained after it."""
+    r = sunspots.run(scale="test")
+    assert r["widths"].tolist() == [1, 2]
+    assert r["width_parameters"].tolist() == [4 * H * (1 + H + 1) + H + 1 for H in (1, 2)]
+    assert r["width_rmse"].shape == (2, 1)
+    monkeypatch.setitem(sunspots.SETTINGS["test"], "widths", (3,))
+    other = sunspots.run(scale="test")
+    assert other["width_parameters"].tolist() == [64]
+    for key in ("lstm_forecasts", "lstm_rmse", "gap_interval"):
+        np.testing.assert_array_equal(r[key], other[key])
+
+
+@needs_data
+def test_scaled_errors_and_seconds():
+    r = sunspots.run(scale="test")
+    past = r["activity"][: -r["n_test"]]
+    scale = np.abs(past[11:] - past[:-11]).mean()
+    for name, forecast in r["forecast"].items():
+        assert r["mase"][name] == pytest.approx(np.abs(forecast - r["actual"]).mean() / scale)
+    assert r["cpu_seconds"].keys() == {"AR(9)", "LSTM"}
+
+
+@needs_data
+@pytest.mark.slow
+def test_an_lstm_of_as_few_parameters_as_the_autoregression_is_worse_than_a_wide_one():
+    r = sunspots.run()
+    assert r["widths"][0] == 1
+    assert r["width_parameters"][0] == 14
+    assert r["width_rmse"][0].min() > r["lstm_rmse"].max()
+    assert (r["width_rmse"] > r["rmse"]["AR(9)"]).all()

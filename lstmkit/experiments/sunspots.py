@@ -11,84 +11,33 @@ Every model forecasts the same years and sees true past values only.  The autore
 twice: on training and validation years (a linear model has nothing to stop early, so it may use both) and on the
 training years alone, the LSTM's own diet.
 
+The LSTM has some 400 times the parameters of AR(9), so narrower and wider ones are trained as well; that of one unit
+has 14, which is as near as it gets.  `cpu_seconds` says what the forecasts cost.
+
 Source: Yule (1927) for the autoregression; Akaike (1974) for its order; Künsch (1989) for the bootstrap of blocks.
 Chapter: chapters/sequence_problem.md.
 
 Keys: years (N,), activity (N,), test_years (K,), actual (K,), forecast {name: (K,)}, rmse {name: float},
 lstm_forecasts (S, K), lstm_rmse (S,), ar9_train_only float, aic_order int, gap_interval (2,): 95 % block bootstrap of
-RMSE(mean LSTM forecast) - RMSE(AR(9)); n_train, n_validation, n_test, window, H, lstm_parameters, ar_parameters.
+RMSE(mean LSTM forecast) - RMSE(AR(9)); n_train, n_validation, n_test, window, H, lstm_parameters, ar_parameters; mase
+{name: float}, scaled by the value of 11 years ago on the past; widths (W,): units of other LSTMs, width_rmse (W, R): of
+R inits of each, width_parameters (W,); cpu_seconds {"AR(9)", "LSTM"}: to fit and forecast, one seed of the LSTM.
 """
+
+import time
 
 import numpy as np
 
 from lstmkit.data import sunspots
-from lstmkit.numpy import linear, lstm, training
-from lstmkit.numpy.training import Network
+from lstmkit.data.split import windows
+from lstmkit.forecasting import autoregression, bootstrap_gap, mase, order_by_aic, predict_lstm, rmse, train_lstm
 
 WINDOW = 24  # years the LSTM reads: two cycles and a little
 SETTINGS = {
-    "live": {"seeds": 5, "H": 32, "epochs": 300, "patience": 40},
-    "test": {"seeds": 1, "H": 4, "epochs": 2, "patience": 2},
-    "full": {"seeds": 20, "H": 32, "epochs": 300, "patience": 40},
+    "live": {"seeds": 5, "H": 32, "epochs": 300, "patience": 40, "widths": (1, 4, 16), "inits": 1},
+    "test": {"seeds": 1, "H": 4, "epochs": 2, "patience": 2, "widths": (1, 2), "inits": 1},
+    "recorded": {"seeds": 20, "H": 32, "epochs": 300, "patience": 40, "widths": (1, 4, 8, 16, 64), "inits": 3},
 }
-
-
-def windows(series, k):
-    """Every k consecutive values, and the value that follows each: (N-k, k) and (N-k,)."""
-    return np.lib.stride_tricks.sliding_window_view(series[:-1], k), series[k:]
-
-
-def rmse(actual, forecast):
-    """Root mean squared error of a forecast, both (K,)."""
-    return float(np.sqrt(np.mean((actual - forecast) ** 2)))
-
-
-def autoregression(series, order, n_fit, n_past):
-    """Least squares on the first n_fit values, then one-step forecasts of everything from n_past on."""
-    X, y = windows(series, order)
-    X = np.column_stack([np.ones(len(X)), X])
-    coefficients, *_ = np.linalg.lstsq(X[: n_fit - order], y[: n_fit - order], rcond=None)
-    return X[n_past - order :] @ coefficients
-
-
-def order_by_aic(past, highest=WINDOW):
-    """Akaike's choice: the order with the least n ln(mean squared residual) + 2 parameters, all on the same years."""
-    n = len(past) - highest
-    residuals = [past[highest:] - autoregression(past, p, len(past), highest) for p in range(1, highest + 1)]
-    return 1 + int(np.argmin([n * np.log(np.mean(r**2)) + 2 * (p + 1) for p, r in enumerate(residuals, start=1)]))
-
-
-def steps(X):
-    """M windows of k scaled values (M, k) as the LSTM reads them, (k, M, 1)."""
-    return X.T[:, :, None]
-
-
-def fit(rng, X_train, y_train, X_validation, y_validation, H, epochs, patience, B=64, lr=5e-3):
-    """Adam on batches of 64 windows; keeps the weights that were best on the validation years."""
-    network = Network(lstm.init_params(rng, 1, H, dtype=np.float32), linear.init_params(rng, H, 1, dtype=np.float32))
-    moments = training.start(network)
-    best, best_error, best_epoch = network, np.inf, 0
-    for epoch in range(epochs):
-        order = rng.permutation(len(y_train))
-        for batch in np.array_split(order, int(np.ceil(len(order) / B))):
-            y = y_train[batch, None]
-            _, _, grads = training.gradients(lstm, network, steps(X_train[batch]), lambda p, y=y: 2 * (p - y) / len(y))
-            network, moments = training.step(network, grads, moments, lr)
-        error = rmse(y_validation, training.predict(lstm, network, steps(X_validation))[:, 0])
-        if error < best_error:
-            best, best_error, best_epoch = network, error, epoch
-        elif epoch - best_epoch >= patience:
-            break
-    return best
-
-
-def bootstrap_gap(rng, errors_a, errors_b, block=11, draws=2000):
-    """95 % interval of RMSE(a) - RMSE(b), resampling whole blocks of years because neighbours resemble each other."""
-    n = len(errors_a)
-    starts = rng.integers(0, n, (draws, int(np.ceil(n / block))))
-    picks = ((starts[:, :, None] + np.arange(block)) % n).reshape(draws, -1)[:, :n]
-    gaps = [np.sqrt(np.mean(e[picks] ** 2, axis=1)) for e in (errors_a, errors_b)]
-    return np.quantile(gaps[0] - gaps[1], [0.025, 0.975])
 
 
 def run(seed=0, scale="live", device="cpu"):
@@ -111,17 +60,27 @@ def run(seed=0, scale="live", device="cpu"):
     mean, deviation = activity[:n_train].mean(), activity[:n_train].std()  # of the training years alone
     X, y = windows(((activity - mean) / deviation).astype(np.float32), WINDOW)
     train, validation, test = np.split(np.arange(len(y)), [n_train - WINDOW, n_past - WINDOW])
-    lstm_forecasts = []
-    for s in range(setting["seeds"]):
-        rng = np.random.default_rng([seed, s])
-        network = fit(
-            rng, X[train], y[train], X[validation], y[validation],
-            setting["H"], setting["epochs"], setting["patience"],
+
+    def forecast_by_lstm(H, *parts):
+        """The forecasts (K,) and the parameters of one LSTM of H units, its generator seeded by the parts."""
+        network = train_lstm(
+            np.random.default_rng([seed, *parts]), X[train], y[train], X[validation], y[validation],
+            H, setting["epochs"], setting["patience"],
         )  # fmt: skip
-        scaled = training.predict(lstm, network, steps(X[test]))[:, 0]
-        lstm_forecasts.append(scaled.astype(np.float64) * deviation + mean)
+        scaled = predict_lstm(network, X[test])
+        return scaled.astype(np.float64) * deviation + mean, sum(p.size for layer in network for p in layer)
+
+    began = time.process_time()
+    lstm_forecasts, lstm_parameters = zip(
+        *(forecast_by_lstm(setting["H"], s) for s in range(setting["seeds"])), strict=True
+    )
+    lstm_seconds = (time.process_time() - began) / setting["seeds"]
     lstm_forecasts = np.stack(lstm_forecasts)
     forecast["LSTM, mean of the seeds"] = lstm_forecasts.mean(axis=0)
+    others = [[forecast_by_lstm(H, 20_000, H, r) for r in range(setting["inits"])] for H in setting["widths"]]
+    began = time.process_time()
+    autoregression(activity, 9, n_past, n_past)
+    ar_seconds = time.process_time() - began
 
     return {
         "years": years,
@@ -144,6 +103,11 @@ def run(seed=0, scale="live", device="cpu"):
         "n_test": len(actual),
         "window": WINDOW,
         "H": setting["H"],
-        "lstm_parameters": sum(p.size for layer in network for p in layer),
+        "lstm_parameters": lstm_parameters[0],
         "ar_parameters": 10,
+        "mase": {name: mase(actual, f, activity[:n_past], 11) for name, f in forecast.items()},
+        "widths": np.array(setting["widths"]),
+        "width_rmse": np.array([[rmse(actual, f) for f, _ in row] for row in others]),
+        "width_parameters": np.array([row[0][1] for row in others]),
+        "cpu_seconds": {"AR(9)": ar_seconds, "LSTM": lstm_seconds},
     }
