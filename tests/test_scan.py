@@ -589,3 +589,76 @@ def test_bfloat16_gates_are_seen(torch, monkeypatch):
     made["run"] = twin.run
     with pytest.raises(AssertionError):
         test_autocast_forgets_at_the_rate_of_a_gate_close_to_one(mingru, torch)
+
+
+# The experiment that times the ways and counts what each would take anywhere
+
+
+@pytest.fixture(scope="module")
+def timed():
+    pytest.importorskip("torch")
+    from lstmkit.experiments import scan as experiment
+
+    return experiment.run(scale="test")
+
+
+def test_the_experiment_has_its_keys(timed):
+    assert set(timed) == {
+        "lengths", "ms", "to_loop", "fastest", "layer_ms", "layer_ratio", "work", "depth", "work_ratio", "depth_ratio",
+        "difference", "published_speed_up", "B_wide", "D", "H", "rounds",
+    }  # fmt: skip
+    ways = {"loop", "blocks", "rounds", "logarithms", "torch loop", "torch rounds", "torch logarithms"}
+    for table in (timed["ms"], timed["to_loop"]):
+        assert set(table) == {"narrow", "wide"}
+        assert all(set(row) == ways for row in table.values())
+    assert timed["to_loop"]["wide"]["torch loop"] == [1, 1]
+    assert set(timed["fastest"].values()) <= ways
+    assert all(ratio > 0 for ratio in timed["layer_ratio"])
+
+
+def test_the_experiment_counts_the_same_again(timed):
+    from lstmkit.experiments import scan as experiment
+
+    again = experiment.run(scale="test")
+    for name in ("work", "depth", "work_ratio", "depth_ratio", "difference"):
+        assert again[name] == timed[name]
+    assert max(timed["difference"].values()) < 1e-4
+    with pytest.raises(ValueError, match=r"^scale is 'huge'"):
+        experiment.run(scale="huge")
+
+
+@pytest.mark.parametrize("T", [1, 2, 5, 16, 64, 100])
+def test_work_and_depth_against_their_formulas(T):
+    pytest.importorskip("torch")
+    from lstmkit.experiments import scan as experiment
+
+    assert experiment.work_and_depth(scan.linear, T) == (2 * T, 2 * T)
+    rounds = (T - 1).bit_length()
+    joins = sum(T - 2**k for k in range(rounds))  # each round joins every step with the one 2^k before it
+    work, depth = experiment.work_and_depth(scan.doubling, T)
+    assert work == 2 + 3 * joins
+    assert 2 * rounds <= depth <= 2 + 2 * rounds
+    work, depth = experiment.work_and_depth(scan.blocks, T)
+    assert 2 * T <= work <= 5 * T
+    assert depth <= 8 * T**0.5
+
+
+def test_the_ways_in_torch_are_the_loop(rng, torch):
+    from lstmkit.experiments import scan as experiment
+
+    given, logs = experiment.numbers(rng, 50, 2, 3)
+    assert ((given[0] >= 0.5) & (given[0] <= 1)).all()
+    exact = loop(*given)
+    for way, function in experiment.ways(given, logs, "cpu").items():
+        np.testing.assert_allclose(np.asarray(function()), exact, rtol=1e-4, atol=1e-5, err_msg=way)
+
+
+@pytest.mark.slow
+def test_on_one_core_a_wide_recurrence_is_fastest_by_the_loop():
+    pytest.importorskip("torch")
+    from lstmkit.experiments import scan as experiment
+
+    result = experiment.run()
+    assert result["to_loop"]["wide"]["logarithms"][-1] > 3
+    assert result["work_ratio"]["rounds"] > 5
+    assert result["depth_ratio"]["rounds"] < 0.05
