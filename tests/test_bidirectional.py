@@ -227,3 +227,71 @@ def test_a_wrong_way_back_is_seen(rng, torch, monkeypatch, wrong):
     if wrong != "outputs not turned back":
         with pytest.raises(AssertionError):
             same(lstm, last.backward, expected[3:5])
+
+
+# The experiment: what the second direction brings, and what a linear read-out of the two cannot.
+
+
+@pytest.fixture
+def experiment(torch):
+    pytest.importorskip("tqdm")
+    from lstmkit.experiments import bidirectional
+
+    return bidirectional
+
+
+def without_seconds(result):
+    return {key: value for key, value in result.items() if key != "cpu_seconds"}
+
+
+def test_the_experiment_repeats_and_says_what_it_promises(experiment):
+    result = experiment.run(3, "test")
+    assert without_seconds(result) == without_seconds(experiment.run(3, "test"))
+    keys = {"accuracy", "solved", "steps", "cpu_seconds", "rate", "parameters", "units", "causal", "sum", "sum_loss"}
+    assert set(result) == keys | {"T", "ahead"}
+    for key in ("accuracy", "solved", "steps", "cpu_seconds", "rate"):
+        assert {rule: tuple(of) for rule, of in result[key].items()} == experiment.SETTINGS["test"]["runs"]
+    counts = result["parameters"].values()
+    assert max(counts) <= 1.03 * min(counts)
+    assert result["causal"] == {"future": 0.5, "and": 0.75, "xor": 0.5}
+
+
+def test_a_sum_cannot_make_an_xor(experiment):
+    """Of an XOR, three cases of four; u(1) + v(0) > 0, u(0) + v(1) > 0 and u(1) + v(1) <= 0 leave u(0) + v(0) > 0."""
+    assert [experiment.best_sum(rule)[0] for rule in ("future", "and", "xor")] == [1, 1, 0.75]
+    assert experiment.best_sum("xor")[1] == pytest.approx(np.log(2))
+    assert experiment.best_sum("and")[1] < 1e-3
+
+
+def test_a_delayed_question_is_the_same_question_when_the_bit_has_come(experiment):
+    setting = {"T": 9, "ahead": 3}
+    x, y = experiment.questions(np.random.default_rng(5), setting, "future", False, 4)
+    x_late, late = experiment.questions(np.random.default_rng(5), setting, "future", True, 4)
+    np.testing.assert_array_equal(x, x_late)
+    np.testing.assert_array_equal(late[3:], y[:-3])
+    asked = late >= 0
+    np.testing.assert_array_equal(late[asked], x_late[..., 0][asked])  # the bit that has just been read
+
+
+@pytest.mark.parametrize(("name", "sees"), [("LSTM", False), ("bidirectional", True), ("bidirectional 2 layers", True)])
+def test_only_two_directions_see_the_future(experiment, torch, name, sees):
+    network, x = experiment.build(name, 3), torch.rand(7, 2, 1)
+    changed = x.clone()
+    changed[4:] += 1
+    with torch.no_grad():
+        before, after = network(x)[0][:4], network(changed)[0][:4]
+    assert torch.equal(before, after) != sees
+
+
+def test_the_experiment_names_a_bad_scale(experiment):
+    with pytest.raises(ValueError, match="scale is 'huge'"):
+        experiment.run(0, "huge")
+
+
+@pytest.mark.slow
+def test_two_directions_know_the_future_and_their_sum_no_xor(experiment):
+    accuracy = experiment.run(0, "live")["accuracy"]
+    assert accuracy["future"]["LSTM"] < 0.55
+    assert min(accuracy["future"]["bidirectional"], accuracy["future"]["LSTM delayed"]) > 0.95
+    assert accuracy["xor"]["bidirectional"] < 0.55
+    assert min(accuracy["xor"]["bidirectional MLP"], accuracy["xor"]["LSTM delayed"]) > 0.95

@@ -113,3 +113,95 @@ def test_bad_sizes_are_named(rng, name, value):
 def test_bad_pictures_are_named(rng, shape):
     with pytest.raises(ValueError, match=r"^pictures must have shape"):
         moving_digits.batch(rng, 5, 2, pictures=np.zeros(shape))
+
+
+# The experiment: convolutions against a list of pixels.
+
+
+@pytest.fixture
+def experiment(torch):
+    pytest.importorskip("tqdm")
+    from lstmkit.experiments import moving_digits as experiment
+
+    return experiment
+
+
+def test_the_experiment_repeats_and_says_what_it_promises(experiment):
+    result, again = (experiment.run(3, "test") for _ in range(2))
+    keys = {"error", "best", "by_frame", "rate", "steps", "cpu_seconds", "equal", "copy_last", "one_frame_floor"}
+    assert set(result) == keys | {"parameters", "movies", "T", "S"}
+    for key in ("error", "best", "rate", "steps", "copy_last", "one_frame_floor", "parameters"):
+        assert result[key] == again[key]
+    for data, names in experiment.SETTINGS["test"]["runs"].items():
+        assert tuple(result["error"][data]) == names
+        for name in names:
+            by_frame = result["by_frame"][data][name]
+            assert by_frame.shape == (result["T"] - 1,)
+            np.testing.assert_array_equal(by_frame, again["by_frame"][data][name])
+            assert result["error"][data][name] == pytest.approx(by_frame[1:].mean())
+    assert result["one_frame_floor"] > 0
+
+
+def test_the_recorded_rivals_have_equal_parameters(experiment):
+    from lstmkit.torch.network import count_parameters
+
+    setting = experiment.SETTINGS["recorded"]
+    counts = [count_parameters(experiment.build(name, setting)) for name in ("ConvLSTM", "LSTM equal parameters")]
+    assert max(counts) <= 1.03 * min(counts)
+
+
+@pytest.mark.parametrize("name", ["ConvLSTM", "ConvLSTM one frame", "LSTM", "LSTM equal parameters"])
+def test_no_forecast_sees_its_own_frame_and_one_frame_sees_one(experiment, torch, name):
+    network = experiment.build(name, experiment.SETTINGS["test"])
+    x = torch.rand(5, 2, 1, 10, 10)
+    later, earlier = x.clone(), x.clone()
+    later[3:] += 1
+    earlier[:3] += 1
+    with torch.no_grad():
+        y, after_later, after_earlier = network(x), network(later), network(earlier)
+    assert y.shape == x.shape
+    torch.testing.assert_close(after_later[:3], y[:3])
+    assert torch.allclose(after_earlier[3:], y[3:], atol=1e-6) == (name == "ConvLSTM one frame")
+
+
+def test_the_floor_of_one_frame_is_what_the_mean_of_many_continuations_leaves(experiment):
+    """A single pixel can be counted by hand; a digit is held against the movies that are drawn."""
+    one_pixel = np.ones((1, 1, 1))
+    assert [experiment.bounced(p, 8) for p in range(-1, 11)] == [1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 7, 6]
+    # Sixteen continuations on sixteen pixels: 16 (1/16) (15/16).  At the walls some coincide, and less is uncertain.
+    assert 0.8 * 15 / 16 < experiment.one_frame_floor(9, one_pixel) < 15 / 16
+    pictures, S = moving_digits.STROKES[:1], 10
+    x = moving_digits.batch(np.random.default_rng(0), 2, 6000, S, pictures=pictures)[:, :, 0]
+    by_place = {}
+    for before, after in x.swapaxes(0, 1):
+        by_place.setdefault(before.tobytes(), []).append(after)
+    left = sum(len(group) * np.var(group, axis=0).sum() for group in by_place.values()) / x.shape[1]
+    assert experiment.one_frame_floor(S, pictures) == pytest.approx(left, rel=0.03)
+
+
+def test_errors_against_sums_written_out(experiment, torch):
+    network, x = experiment.build("ConvLSTM", experiment.SETTINGS["test"]), torch.rand(4, 3, 1, 10, 10)
+    with torch.no_grad():
+        p = network(x[:-1]).sigmoid().numpy()
+    expected = [np.mean([((p[t, b] - x[t + 1, b].numpy()) ** 2).sum() for b in range(3)]) for t in range(3)]
+    np.testing.assert_allclose(experiment.errors(network, x).numpy(), expected, rtol=1e-4)
+    assert experiment.score(network, x) == pytest.approx(np.mean(expected[1:]), rel=1e-4)
+    x = (x > 0.5).float()
+    with torch.no_grad():
+        p = network(x[:-1]).sigmoid().numpy()
+        right = np.where(x[1:].numpy() == 1, p, 1 - p)
+        assert experiment.next_frame(network, x).item() == pytest.approx(-np.log(right).sum() / 9, rel=1e-4)
+
+
+def test_the_experiment_names_a_bad_scale(experiment):
+    with pytest.raises(ValueError, match="scale is 'huge'"):
+        experiment.run(0, "huge")
+
+
+@pytest.mark.slow
+def test_two_frames_show_what_one_cannot(experiment):
+    result = experiment.run(0, "live")
+    several, one = (result["error"]["many"][name] for name in ("ConvLSTM", "ConvLSTM one frame"))
+    assert several < 0.8 * result["one_frame_floor"]
+    assert one > 0.95 * result["one_frame_floor"]
+    assert several < 0.5 * result["copy_last"]
