@@ -56,6 +56,8 @@ def test_keys_and_shapes(small):
     T, H = small["T"], small["H"]
     assert small["half_life"].shape == (H,)
     assert len(small["forced"]) == 3 * 2 * len(gates_on_adding.PLACES)
+    for (gate, setting, place), (_, spread) in small["forced"].items():
+        assert small["spread"][gate][setting][place] == spread
     assert sum(small["untouched"]) == pytest.approx(small["mse"])
     for letter in ("value", "mark", *"ifgoch"):
         assert small["example"][letter].shape == (T,)

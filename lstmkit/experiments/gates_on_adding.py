@@ -21,10 +21,11 @@ chapters/gates.md.
 Keys: mse, steps, sequences (seen in training), history_steps and history_mse, seconds (CPU), unit, correlation;
 marked and unmarked, each letter i, f, g, o -> mean of the carrying unit's gate; half_life (H,), from every unit's
 mean f at unmarked steps; near_mse and far_mse, errors for marks fewer than T/4 steps and more than T/2 steps apart;
-forced, (gate, "closed" or "open", where) -> (shift, spread); untouched, (shift, spread); constant_spread, that of
-any constant answer on the same sequences; erased_by_mark, correlations of the error with the first and with the
-second marked number when f is closed at marks; example, dict of the sequence with the largest answer: value, mark,
-answer, said, and i, f, g, o, c, h (T,); network (both layers, trained), T, H.
+forced, (gate, "closed" or "open", where) -> (shift, spread); spread {gate: {"closed" or "open": {where: float}}}, the
+second of each; untouched, (shift, spread); constant_spread, that of any constant answer on the same sequences;
+erased_by_mark, correlations of the error with the first and with the second marked number when f is closed at marks;
+example, dict of the sequence with the largest answer: value, mark, answer, said, and i, f, g, o, c, h (T,); network
+(both layers, trained), T, H.
 """
 
 import time
@@ -139,6 +140,10 @@ def run(seed=0, scale="live", device="cpu"):
         near_mse=float(squared[apart < T / 4].mean()),
         far_mse=float(squared[apart > T / 2].mean()),
         forced=forced,
+        spread={
+            gate: {setting: {place: forced[gate, setting, place][1] for place in PLACES} for setting in FORCE}
+            for gate in "ifo"
+        },
         untouched=shift_and_spread(said - y),
         erased_by_mark=tuple(float(np.corrcoef(erased[:, 0], number)[0, 1]) for number in numbers),
         constant_spread=float(np.var(y)),
