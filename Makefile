@@ -21,7 +21,7 @@ $(READY): pyproject.toml constraints.txt
 	  { echo 'Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)'; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,plot,data]' --group dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[torch,plot,data,ledger]' --group dev
 	@touch $@
 
 book: $(READY)  ## build the book into _build/html, running every chapter
