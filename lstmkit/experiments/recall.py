@@ -38,7 +38,7 @@ ALL = ("Transformer", "LSTM", "LSTM half", "LSTM double", "MLSTM")
 SETTINGS = {
     "test": dict(K=(2, 3), names=ALL, steps=2, every=1, rates=(3e-3, 5e-3), test=20),
     "live": dict(K=(4,), names=("Transformer", "LSTM"), steps=400, every=50, rates=(5e-3,), test=500),
-    "recorded": dict(K=(4, 16), names=ALL, steps=600, every=50, rates=(3e-3, 5e-3), test=500),
+    "recorded": dict(K=(4, 16), names=ALL, steps=500, every=50, rates=(3e-3, 5e-3), test=500),
 }
 
 
