@@ -159,8 +159,7 @@ def show_spread(runs):
     for name in flat[0]:
         found = [run.get(name) for run in flat]
         if all(map(results.is_number, found)):
-            middle, least, most = results.spread(found)
-            print(f"  {name}  {middle:.6g} ({least:.6g} to {most:.6g})")
+            print(f"  {name}  {results.summary(found)}")
 
 
 def written(value):

@@ -74,7 +74,7 @@ def test_references_are_unique():
 
 @pytest.mark.parametrize(("name", "section", "count"), [(name, *claims) for name, claims in CLAIMS.items()])
 def test_every_claim_has_its_place(name, section, count):
-    anchors = re.findall(rf"\{{#claim-{section}-(\d+)\}}", text_of(name))
+    anchors = re.findall(rf"^\| \{{claim\}}`{section}\.(\d+)`", text_of(name), flags=re.MULTILINE)
     assert sorted(map(int, anchors)) == list(range(1, count + 1))
 
 
@@ -163,3 +163,39 @@ def test_search_finds_a_term_from_disk(chromium):
         page.goto((PAGES.parent / "search.html").as_uri() + "?q=forget+gate")
         page.wait_for_selector("#search-results li a")
         assert "gates" in " ".join(page.locator("#search-results li a").all_inner_texts()).lower()
+
+
+@pytest.mark.slow
+def test_the_ledger_filters_and_is_whole_without_scripts(chromium):
+    claims = [entry["id"] for entry in yaml.safe_load((CHAPTERS / "claims.yml").read_text(encoding="utf-8"))]
+    with chromium.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto((PAGES / "claims.html").as_uri())
+        assert page.locator("div.claim:visible").count() == len(claims)
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto((PAGES / "claims.html").as_uri())
+        assert page.get_by_role("status").inner_text() == f"{len(claims)} of {len(claims)} claims"
+        page.get_by_label("verdict").select_option("wrong")
+        shown = page.locator("div.claim:visible")
+        assert 0 < shown.count() < len(claims)
+        assert shown.count() == page.locator("div.claim.is-wrong").count()
+        assert page.get_by_role("status").inner_text().startswith(f"{shown.count()} of")
+        right = page.locator("div.claim.is-right").first
+        assert not right.is_visible()
+        page.evaluate(f"location.hash = '{right.get_attribute('id')}'")  # a link into the ledger shows its claim
+        right.wait_for(state="visible")
+
+
+@pytest.mark.slow
+def test_claims_and_chapters_link_both_ways(chromium):
+    with chromium.new_context() as context:
+        page = context.new_page()
+        page.goto((PAGES / "gates.html").as_uri())
+        page.locator("#claim-4-4 a").click()
+        page.wait_for_url("**/claims.html#claim-4-4")
+        page.locator("#claim-4-4 .claim-places a").first.click()
+        page.wait_for_url("**/gates.html#claim-4-4")
+        page.goto((PAGES / "claims.html").as_uri())
+        page.locator("div.claim.by-check .claim-checks a").first.click()
+        page.wait_for_url("**/records.html#record-*")

@@ -83,8 +83,8 @@ def test_the_experiment_repeats_and_says_what_it_promises(experiment):
         "moved",
     }
     keys |= {"lag", "gradient", "per_step", "solved", "steps", "cpu_seconds", "rate", "parameters", "units", "equal"}
-    assert set(result) == keys | {"S", "shortest"}
-    for key in ("alignment", "perturbed", "moved", "per_step", "at_longest", "steps"):
+    assert set(result) == keys | {"alignment_within_one", "S", "shortest"}
+    for key in ("alignment", "alignment_within_one", "perturbed", "moved", "per_step", "at_longest", "steps"):
         assert result[key] == again[key]
     for name in ("attention", "no attention"):
         assert result["accuracy"][name].shape == result["lengths"].shape == result["guess"].shape
