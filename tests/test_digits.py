@@ -138,7 +138,8 @@ def test_keys(experiment, small):
     readings = experiment.SETTINGS["test"]["readings"]
     for key in ("accuracy", "rate", "parameters"):
         assert {name: tuple(found) for name, found in small[key].items()} == readings
-    assert set(small["by_size"]) == set(small["gru_minus_lstm_by_size"]) == {"n 30", "n 1000"}
+    assert set(small["by_size"]) == set(small["by_size_train"]) == set(small["gru_minus_lstm_by_size"]) == {"n 30"}
+    assert set(small["by_size"]["n 30"]) == {"logistic regression", "LSTM", "GRU"}
     rows = small["accuracy"]["rows"]
     assert small["gru_minus_lstm"] == {"rows": rows["GRU"] - rows["LSTM"]}
     assert 0.05 < small["majority"] < 0.15
@@ -162,6 +163,6 @@ def test_an_unknown_scale_is_named(experiment):
 def test_a_snapshot_needs_no_memory(experiment):
     """Claim 1.2: logistic regression on the whole picture beats the LSTM that reads it pixel by pixel."""
     accuracy = experiment.run(0, "live")["accuracy"]
-    assert accuracy["at once"]["logistic regression"] > 0.93
+    assert accuracy["at once"]["logistic regression"] > 0.9
     assert accuracy["at once"]["logistic regression"] > accuracy["pixels"]["LSTM"] + 0.03
     assert min(accuracy["rows"].values()) > 0.85

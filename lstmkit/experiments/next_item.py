@@ -32,8 +32,8 @@ T, V, NAMED, NEIGHBOURS, BATCH = 20, 8, 2, 50, 50
 CORES = {"GRU": GRU, "LSTM": LSTM}
 SETTINGS = {
     "test": {"users": (60, 20, 20), "H": 4, "steps": 4, "rates": (1e-2,)},
-    "live": {"users": (500, 100, 300), "H": 32, "steps": 200, "rates": (2e-2,)},
-    "recorded": {"users": (1000, 300, 1000), "H": 32, "steps": 600, "rates": (5e-3, 1e-2, 2e-2)},
+    "live": {"users": (500, 100, 300), "H": 32, "steps": 150, "rates": (2e-2,)},
+    "recorded": {"users": (1000, 300, 1000), "H": 32, "steps": 400, "rates": (5e-3, 1e-2, 2e-2)},
 }
 
 

@@ -47,8 +47,8 @@ SETTINGS = {
              "rates": {"measure": (3e-3, 1e-2), "generate": (1e-2,)}},
     "live": {"pairs": 2, "periods": 5, "F": {"measure": 12, "generate": 4}, "limit": {"measure": 250, "generate": 250},
              "rates": {"measure": (5e-3,), "generate": (1e-2,)}},
-    "recorded": {"pairs": 6, "periods": 5, "F": {"measure": 30, "generate": 10},
-                 "limit": {"measure": 900, "generate": 500},
+    "recorded": {"pairs": 6, "periods": 5, "F": {"measure": 25, "generate": 10},
+                 "limit": {"measure": 700, "generate": 400},
                  "rates": {"measure": (1.5e-3, 3e-3), "generate": (3e-3, 1e-2)}},
 }  # fmt: skip
 
