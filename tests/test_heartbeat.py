@@ -143,3 +143,103 @@ def test_the_smallest(rng):
     assert x.shape == (1, 1, 1)
     assert y.shape == (1, 1)
     assert heartbeat.discord(np.zeros(5), np.ones(5), k=5) == pytest.approx(np.full(5, 5**0.5))
+
+
+# The experiment
+
+
+@pytest.fixture(scope="module")
+def small():
+    pytest.importorskip("torch")
+    from lstmkit.experiments import heartbeat as experiment
+
+    return experiment, experiment.run(0, "test")
+
+
+def test_the_experiment_has_every_key_and_repeats_itself(small):
+    experiment, result = small
+    again = experiment.run(0, "test")
+    assert set(result) == {
+        "auroc",
+        "best_rule_mean",
+        "rank_of_lstm",
+        "forecast_rmse",
+        "faulty_share",
+        "parameters",
+        "rate",
+        "cpu_seconds",
+        "example",
+        "train_steps",
+        "smooth",
+        "H",
+    }
+    assert result["auroc"] == again["auroc"]
+    assert result["forecast_rmse"] == again["forecast_rmse"]
+    assert set(result["auroc"]) == {"LSTM", "nearest neighbour", "AR", "z-score", "difference"}
+    for found in result["auroc"].values():
+        assert set(found) == {*heartbeat.KINDS[1:], "mean"}
+        assert all(0 <= value <= 1 for value in found.values())
+        assert found["mean"] == pytest.approx(np.mean([found[kind] for kind in heartbeat.KINDS[1:]]))
+    assert result["parameters"] == {"LSTM": 4 * 4 * (1 + 4 + 1) + 5, "AR": 65}
+    assert 0 < result["faulty_share"] < 0.5
+    assert len(result["example"]["x"]) == len(result["example"]["faulty"]) == 600
+
+
+def test_the_area_counts_pairs(small, rng):
+    """Against counting pair by pair, with ties, and against an even older definition where there are none."""
+    experiment, _ = small
+    for n in (5, 60):
+        score, faulty = rng.integers(0, 6, n).astype(float), rng.random(n) < 0.4
+        faulty[:2] = True, False
+        assert experiment.auroc(score, faulty) == pytest.approx(auroc(score, faulty))
+    score, faulty = rng.normal(size=80), np.arange(80) < 30
+    order = faulty[np.argsort(-score)]
+    hits, false_alarms = (np.concatenate([[0], np.cumsum(kind) / kind.sum()]) for kind in (order, ~order))
+    assert experiment.auroc(score, faulty) == pytest.approx(np.trapezoid(hits, false_alarms))
+    assert experiment.auroc(np.zeros(7), np.arange(7) < 3) == heartbeat.CHANCE_AUROC
+    with pytest.raises(ValueError, match="positive must hold both kinds"):
+        experiment.auroc(score, np.ones(80, bool))
+
+
+def test_the_mean_over_steps(small, rng):
+    experiment, _ = small
+    errors = rng.random((30, 2))
+    ours = experiment.smoothed(errors, 7)
+    for t in range(30):
+        np.testing.assert_allclose(ours[t], errors[max(0, t - 3) : t + 4].mean(axis=0))
+
+
+def test_the_autoregression_finds_the_rule_of_a_series(small, rng):
+    experiment, _ = small
+    x = rng.normal(size=(400, 3))
+    for t in range(2, 400):
+        x[t] = 0.5 * x[t - 1] - 0.3 * x[t - 2] + 0.1
+    w = experiment.fit_ar(x, order=2)
+    np.testing.assert_allclose(w, [-0.3, 0.5, 0.1], atol=1e-9)  # the older value first
+    assert experiment.ar_errors(x, w)[2:].max() < 1e-18
+
+
+def test_no_score_sees_what_comes_after(small, torch):
+    """Errors up to a step are the same, whatever follows it."""
+    experiment, _ = small
+    x = heartbeat.batch(np.random.default_rng(1), 300, 2)[0][..., 0]
+    later = x.copy()
+    later[200:] += 1
+    network = experiment.Network(experiment.LSTM(1, 3), 1)
+    w = np.random.default_rng(0).normal(size=experiment.ORDER + 1)
+    for errors in (lambda x: experiment.lstm_errors(network, x, "cpu"), lambda x: experiment.ar_errors(x, w)):
+        np.testing.assert_allclose(errors(x)[:200], errors(later)[:200], atol=1e-7)
+        assert np.abs(errors(x)[200:] - errors(later)[200:]).max() > 1e-3
+
+
+def test_the_experiment_names_a_bad_scale(small):
+    with pytest.raises(ValueError, match="scale is 'huge'"):
+        small[0].run(0, "huge")
+
+
+@pytest.mark.slow
+def test_the_lstm_beats_the_rules_and_the_nearest_neighbour_beats_the_lstm(small):
+    result = small[0].run(0, "live")
+    mean = {name: found["mean"] for name, found in result["auroc"].items()}
+    assert mean["LSTM"] > result["best_rule_mean"] + 0.1
+    assert mean["nearest neighbour"] > mean["LSTM"] + 0.03

@@ -108,3 +108,97 @@ def test_the_smallest(rng):
     x, y = machine.batch(rng, 1, 1)
     assert x.shape == (1, 1, 5)
     assert y.shape == (1, 1)
+
+
+# The experiment
+
+
+@pytest.fixture(scope="module")
+def small():
+    pytest.importorskip("torch")
+    from lstmkit.experiments import machine as experiment
+
+    return experiment, experiment.run(0, "test")
+
+
+def test_the_experiment_has_every_key_and_repeats_itself(small):
+    experiment, result = small
+    again = experiment.run(0, "test")
+    assert set(result) == {
+        "rmse",
+        "rmse_near",
+        "gain_over_ridge",
+        "sizes",
+        "rate",
+        "parameters",
+        "cpu_seconds",
+        "example",
+        "published",
+        "T",
+        "H",
+        "judged",
+    }
+    assert set(result["rmse"]) == {"constant", "ridge", "ridge squares", "LSTM", "GRU"}
+    for key in ("rmse", "rmse_near"):
+        for name, values in result[key].items():
+            assert values.shape == (2,)
+            np.testing.assert_array_equal(values, again[key][name])
+
+
+def test_the_networks_of_the_experiment_are_equal_in_size(small):
+    experiment, _ = small
+    H = experiment.SETTINGS["recorded"]["H"]
+    wanted = 4 * H * (5 + H + 1) + H + 1
+    width = experiment.equal_width(lambda H: experiment.Network(experiment.GRU(5, H), 1), wanted)
+    assert 3 * width * (5 + width + 1) + width + width + 1 == pytest.approx(wanted, rel=0.03)
+
+
+def test_features_by_hand(small, rng):
+    experiment, _ = small
+    x = rng.normal(size=(30, 4, 5))
+    ours = experiment.features(x)
+    assert ours.shape == (4, 20)
+    for b in range(4):
+        for d in range(5):
+            line = x[:, b, d]
+            wanted = [line[-1], line[20:].mean(), line.mean(), np.polyfit(np.arange(30), line, 1)[0]]
+            np.testing.assert_allclose(ours[b, [d, 5 + d, 10 + d, 15 + d]], wanted, atol=1e-12)
+    squared = experiment.with_squares(np.array([[2.0, 3.0]]))
+    np.testing.assert_array_equal(squared, [[2, 3, 4, 6, 9]])
+
+
+def test_the_ridge_is_where_its_objective_is_flat(small, rng):
+    """Its gradient by differences is zero; without a penalty it is least squares."""
+    experiment, _ = small
+    z, y, penalty = rng.normal(size=(40, 3)), rng.normal(size=(40, 1)), 5.0
+    w = experiment.ridge(z, y, penalty)
+
+    def objective(w):
+        return ((y - z @ w[:-1] - w[-1]) ** 2).sum() + penalty * (w[:-1] ** 2).sum()
+
+    for n in range(4):
+        shift = np.zeros((4, 1))
+        shift[n] = 1e-4
+        assert objective(w + shift) - objective(w - shift) == pytest.approx(0, abs=1e-7)
+    free = np.linalg.lstsq(np.column_stack([z, np.ones(40)]), y, rcond=None)[0]
+    np.testing.assert_allclose(experiment.ridge(z, y, 0.0), free, atol=1e-9)
+
+
+def test_the_constant_of_the_experiment_is_the_training_mean(small):
+    experiment, result = small
+    pool = machine.batch(np.random.default_rng([0, 0]), experiment.T, 60)[1]
+    test = machine.batch(np.random.default_rng([0, 2]), experiment.T, 60)[1]
+    for size, ours in zip(result["sizes"], result["rmse"]["constant"], strict=True):
+        assert ours == pytest.approx(np.sqrt(np.mean((test - pool[:size].mean()) ** 2)))
+
+
+def test_the_experiment_names_a_bad_scale(small):
+    with pytest.raises(ValueError, match="scale is 'huge'"):
+        small[0].run(0, "huge")
+
+
+@pytest.mark.slow
+def test_the_readings_tell_and_the_lstm_hardly_beats_the_ridge(small):
+    result = small[0].run(0, "live")
+    assert result["rmse"]["LSTM"][0] < 0.75 * result["rmse"]["constant"][0]
+    assert abs(result["gain_over_ridge"]["LSTM"][0]) < 0.1

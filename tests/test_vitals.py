@@ -79,3 +79,101 @@ def test_the_smallest(rng):
     x, y = vitals.batch(rng, 1, 1, horizon=1, p=0.5)
     assert x.shape == (1, 1, 5)
     assert y.shape == (1,)
+
+
+# The experiment
+
+
+@pytest.fixture(scope="module")
+def small():
+    pytest.importorskip("torch")
+    from lstmkit.experiments import vitals as experiment
+
+    return experiment, experiment.run(0, "test")
+
+
+def test_the_experiment_has_every_key_and_repeats_itself(small):
+    experiment, result = small
+    again = experiment.run(0, "test")
+    assert set(result) == {
+        "auroc",
+        "loss",
+        "precision",
+        "caught",
+        "lead_hours",
+        "gap_to_regression",
+        "gap_to_last_score",
+        "rate",
+        "parameters",
+        "cpu_seconds",
+        "train",
+        "judged",
+        "T",
+        "H",
+        "share",
+    }
+    for key in ("auroc", "loss", "precision", "lead_hours"):
+        assert result[key] == again[key]
+    for name, caught in result["caught"].items():
+        assert caught.shape == (24,)
+        np.testing.assert_array_equal(caught, again["caught"][name])
+        half = [hours for hours in range(1, 25) if caught[hours - 1] >= 0.5]
+        assert result["lead_hours"][name] == max(half, default=0)
+    assert result["precision"]["guess"] == result["share"]
+
+
+def test_the_networks_of_the_experiment_are_equal_in_size(small):
+    experiment, _ = small
+    H = experiment.SETTINGS["recorded"]["H"]
+    wanted = 4 * H * (5 + H + 1) + 2 * (H + 1)
+    width = experiment.equal_width(lambda H: experiment.Network(experiment.GRU(5, H), 2), wanted)
+    assert 3 * width * (5 + width + 1) + width + 2 * (width + 1) == pytest.approx(wanted, rel=0.03)
+
+
+def test_the_regression_is_where_its_objective_is_flat(small, rng):
+    experiment, _ = small
+    z, y, penalty = rng.normal(size=(60, 3)), (rng.random(60) < 0.4) * 1, 2.0
+    w = experiment.regression(z, y, penalty)
+
+    def objective(w):
+        p = 1 / (1 + np.exp(-(z @ w[:3] + w[3])))
+        return -np.sum(np.log(np.where(y == 1, p, 1 - p))) + penalty * np.sum(w[:3] ** 2) / 2
+
+    for n in range(4):
+        shift = 1e-4 * np.eye(4)[n]
+        assert objective(w + shift) - objective(w - shift) == pytest.approx(0, abs=1e-7)
+    p = 1 / (1 + np.exp(-experiment.logits_of(w, z)))
+    assert experiment.loss_of(experiment.logits_of(w, z), y) == pytest.approx(
+        -np.mean(np.log(np.where(y == 1, p, 1 - p)))
+    )
+
+
+def test_precision_counts_the_highest_scores(small):
+    experiment, _ = small
+    assert experiment.precision_at(np.arange(10.0), np.array([0] * 8 + [1, 0]), share=0.2) == 0.5
+    assert experiment.precision_at(np.arange(10.0), np.array([1] * 9 + [0]), share=0.1) == 0.0
+
+
+def test_hours_before_the_collapse(small):
+    """Noise aside, the drift of a window that ends so many hours before is what the task's formula says."""
+    experiment, _ = small
+    x = experiment.draw_streams(np.random.default_rng(4), 3000)
+    assert x.shape[0] == experiment.T + 23
+    assert x.shape[1] == pytest.approx(3000, rel=0.1)
+    long_before = experiment.until(x, 24)
+    assert long_before.shape[0] == experiment.T
+    for hours in (1, 9, 20):
+        drift = (experiment.until(x, hours)[-1] - long_before[:5].mean(axis=0)).mean(axis=0)[1]
+        assert drift == pytest.approx(max(0, 1 - hours / vitals.LEAD) * vitals.COLLAPSE[1], abs=0.25)
+
+
+def test_the_experiment_names_a_bad_scale(small):
+    with pytest.raises(ValueError, match="scale is 'huge'"):
+        small[0].run(0, "huge")
+
+
+@pytest.mark.slow
+def test_the_lstm_beats_the_score_on_paper_and_not_the_regression(small):
+    result = small[0].run(0, "live")
+    assert result["gap_to_last_score"] > 0.03
+    assert result["gap_to_regression"] < 0.01
