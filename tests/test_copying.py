@@ -58,3 +58,83 @@ def test_the_same_seed_gives_the_same_batch():
 def test_bad_sizes_are_named(rng, sizes, name):
     with pytest.raises(ValueError, match=f"^{name} is "):
         copying.batch(rng, **{"T": 5, "B": 2, **sizes})
+
+
+@pytest.fixture(scope="module")
+def small():
+    pytest.importorskip("torch")
+    from lstmkit.experiments import copying as experiment
+
+    return experiment.run(scale="test"), experiment.run(scale="test")
+
+
+def test_the_experiment_has_its_keys_for_every_contestant(small):
+    result, _ = small
+    assert {"T", "S", "V", "batch", "guess_loss", "guess_recall", "goal", "equal_cost"} <= set(result)
+    for key in (
+        "parameters", "rate", "max_steps", "solved", "steps", "sequences", "cpu_seconds", "seconds_per_step",
+        "cross_entropy", "recall", "recall_by_place", "history_steps", "history_loss",
+    ):  # fmt: skip
+        assert set(result[key]) == {"LSTM", "LSTM chrono", "GRU", "RNN", "Transformer"}, key
+    for name, places in result["recall_by_place"].items():
+        assert len(places) == result["S"]
+        assert np.mean(places) == pytest.approx(result["recall"][name])
+
+
+def test_the_same_seed_gives_the_same_numbers(small):
+    one, two = small
+    for key in ("cross_entropy", "recall", "rate", "history_loss"):
+        assert one[key] == two[key]
+
+
+def test_the_contestants_have_equal_parameters(torch):
+    from lstmkit.experiments import copying as experiment
+    from lstmkit.experiments.adding import build
+
+    for scale in ("live", "recorded"):
+        setting = experiment.SETTINGS[scale]
+        for name in setting["max_steps"]:
+            network = build(name, setting["T"], setting["parameters"], setting["V"] + 2, setting["V"] + 1, last=False)
+            count = sum(p.numel() for p in network.parameters())
+            assert count == pytest.approx(setting["parameters"], rel=0.03), name
+
+
+def test_recall_of_one_who_knows_and_of_one_who_says_blank(torch, rng):
+    from lstmkit.experiments import copying as experiment
+
+    x, y = copying.batch(rng, 5, 8, S=3, V=4)
+    x, y = torch.from_numpy(x), torch.from_numpy(y)
+    answers = torch.nn.functional.one_hot(y, 5).double()
+    np.testing.assert_array_equal(experiment.recall(lambda _: (answers, None), x, y, 3), 1)
+    np.testing.assert_array_equal(experiment.recall(lambda _: (-answers, None), x, y, 3), 0)
+    wrong_last = answers.clone()
+    wrong_last[-1] = 1 - answers[-1]
+    assert experiment.recall(lambda _: (wrong_last, None), x, y, 3).tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("name", ["LSTM chrono", "GRU", "RNN", "Transformer"])
+def test_no_contestant_sees_the_future(torch, rng, name):
+    from lstmkit.experiments.adding import build
+
+    x = torch.from_numpy(copying.batch(rng, 6, 4, S=3, V=4, dtype=np.float32)[0])
+    other = x.clone()
+    other[7:] = torch.rand_like(other[7:])
+    network = build(name, 6, 1_200, 6, 5, last=False)
+    torch.testing.assert_close(network(x)[0][:7], network(other)[0][:7], rtol=1e-5, atol=1e-6)
+
+
+def test_a_bad_scale_of_the_experiment_is_named(torch):
+    from lstmkit.experiments import copying as experiment
+
+    with pytest.raises(ValueError, match="scale is 'huge'"):
+        experiment.run(scale="huge")
+
+
+@pytest.mark.slow
+def test_the_lstm_recalls_more_than_the_plain_network(torch, seed):
+    from lstmkit.experiments import copying as experiment
+
+    result = experiment.run(seed % 1000, "live")
+    assert result["recall"]["RNN"] < 0.2
+    assert result["recall"]["LSTM chrono"] > 0.25
+    assert result["recall"]["Transformer"] > 0.5
