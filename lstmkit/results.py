@@ -381,15 +381,17 @@ def written(value):
 def beside(experiment, live, keys):
     """A Markdown table that sets live numbers beside the recorded ones of the same keys, and labels both.
 
-    `live` is one result of the experiment's `run`, `keys` a dict from what a row is called to its dotted key.
+    `live` is a list of results of the experiment's `run`, `keys` a dict from what a row is called to its dotted key.
     """
-    record, live = load(experiment), plain(live)
+    record = load(experiment)
     seeds, seconds = len(record["runs"]), sum(run["cpu_seconds"] for run in record["runs"])
-    head = f"| | live: this page's own run | recorded: {seeds} seeds, median (least to most) |\n| --- | --- | --- |\n"
-    rows = []
+    rows = [
+        f"| | live: {len(live)} seed{'s' * (len(live) > 1)}, as this page was built | recorded: {seeds} seeds |",
+        "| :-- | :-- | :-- |",
+    ]
     for name, key in keys.items():
-        rows.append(f"| {name} | {written(pick(live, key))} | {summary(values(record, key))} |")
-    where = (
-        f"{record['processor']}, {record['threads']} thread{'s' * (record['threads'] > 1)}, {seconds:,.0f} CPU seconds"
-    )
-    return head + "\n".join(rows) + f"\n\nRecorded on {record['runs'][0]['started'][:10]}: {where}.\n"
+        now = summary([pick(plain(result), key) for result in live])
+        rows.append(f"| {name} | {now} | {summary(values(record, key))} |")
+    where = f"{record['processor']}, {seconds:,.0f} CPU seconds, commit {(record['commit'] or 'unknown')[:7]}"
+    rows += ["", f"Medians, with the least and the most. Recorded on {record['runs'][0]['started'][:10]}: {where}."]
+    return "\n".join(rows) + "\n"

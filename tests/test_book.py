@@ -67,6 +67,13 @@ def test_every_citation_is_in_the_references(name):
     assert cited <= keys, cited - keys
 
 
+def test_every_module_is_in_the_api():
+    folders = ("cells", "numpy", "torch", "tasks", "data", "experiments")
+    paths = [path for folder in folders for path in (ROOT / "lstmkit" / folder).glob("*.py") if path.stem != "__init__"]
+    listed = re.findall(r"^\.\. automodule:: lstmkit\.(\w+)\.(\w+)$", text_of("api"), flags=re.MULTILINE)
+    assert sorted((path.parent.name, path.stem) for path in paths) == sorted(listed)
+
+
 def test_references_are_unique():
     keys = re.findall(r"^@\w+\{([^,\s]+),", (CHAPTERS / "references.bib").read_text(encoding="utf-8"), flags=re.M)
     assert len(keys) == len(set(keys))

@@ -208,6 +208,7 @@ def test_code_follows_a_change_of_the_task(monkeypatch):
 def test_live_stands_beside_recorded(experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(results, "RECORDED", tmp_path)
     results.gather("latch", range(3), scale="recorded", file=tmp_path / "latch.json")
-    shown = results.beside("latch", experiment.run(7), {"the value": "value", "solved": "solved.LSTM"})
+    shown = results.beside("latch", [experiment.run(7)], {"the value": "value", "solved": "solved.LSTM"})
     assert "| the value | 10.5 | 1.5 (0 to 3) |" in shown
-    assert "3 seeds" in shown
+    assert "live: 1 seed, as this page was built | recorded: 3 seeds |" in shown
+    assert results.beside("latch", [experiment.run(2), experiment.run(4)], {"x": "value"}).count("4.5 (3 to 6)") == 1

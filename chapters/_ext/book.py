@@ -1,6 +1,6 @@
 """What this book needs from Sphinx and Jupyter Book beyond their settings.
 
-* The execution cache is named after lstmkit's sources: editing the kit runs every chapter again.
+* The execution cache is named after lstmkit's sources and the recorded runs: editing either runs every chapter again.
 * A few names of Python, NumPy and torch resolve to their manuals without fetching anything.
 * Pages load no script that is not in the book.
 * Docstrings are plain text, as a person reads them in the source: an indented block stays as it is, `a` becomes code,
@@ -55,16 +55,18 @@ MANUALS = {
 }
 
 
-def fingerprint(package: Path) -> str:
-    """A short hash of all that a chapter's numbers depend on in the package, and of the Python that runs them."""
+def fingerprint(*folders: Path) -> str:
+    """A short hash of all that a chapter's numbers depend on in these folders, and of the Python that runs them."""
     digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
-    for path in sorted(p for p in package.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    for folder in folders:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
 def key_cache_on_lstmkit(app, config):
-    config.lstmkit_fingerprint = key = fingerprint(Path(app.confdir) / "lstmkit")
+    root = Path(app.confdir)
+    config.lstmkit_fingerprint = key = fingerprint(root / "lstmkit", root / "chapters" / "results")
     build = Path(app.outdir).parent
     for old in build.glob(".executed-*"):
         if old.name != f".executed-{key}":
