@@ -99,7 +99,7 @@ SETTINGS = {
              "steps": dict.fromkeys(("adding", "digits", "reber"), 2), "checks": 1, "sequences": 40},
     "live": {"variants": FEW, "H": 24, "T": 20, "rates": (1e-2,),
              "steps": {"adding": 500}, "checks": 4, "sequences": 500},
-    "recorded": {"variants": tuple(VARIANTS), "H": 24, "T": 40, "rates": (5e-3, 1e-2, 3e-2),
+    "recorded": {"variants": tuple(VARIANTS), "H": 24, "T": 40, "rates": (1e-2, 3e-2),
                  "steps": {"adding": 600, "digits": 300, "reber": 200}, "checks": 6, "sequences": 1000},
 }  # fmt: skip
 BATCH = 32
