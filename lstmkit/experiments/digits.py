@@ -4,7 +4,7 @@ Setting.  The 1,797 digits of lstmkit/data/digits.py, 8 x 8 pixels, cut anew wit
 choose the learning rate and the best moment of training, 500 to test.  Logistic regression sees the 64 pixels at
 once.  The networks meet the same picture as a sequence, of 8 rows or of 64 single pixels, and name the digit after the
 last step.  They have equal parameters within a reading, the same batches of 64 pictures, the same number of steps,
-Adam with a rate that falls to zero, and the gradient clipped to norm 1.  The recorded run tries three learning rates
+Adam with a rate that falls to zero, and the gradient clipped to norm 1.  The recorded run tries two learning rates
 for each; the live one takes a rate chosen before, and reads rows, with the LSTM on pixels beside them.
 
 In "shuffled pixels" and "shuffled at once" one fixed permutation, drawn once, is applied to every picture: no pixel is
