@@ -199,8 +199,10 @@ def _of(check, numbers):
 
 
 def interval_text(interval):
-    """An interval as a reader wants it: "from 0.9 to 1", "at least 3", "at most 0.2"."""
+    """An interval as a reader wants it: "from 0.9 to 1", "at least 3", "at most 0.2", "4"."""
     least, most = interval
+    if least == most:
+        return f"{least:g}"
     if most is None:
         return f"at least {least:g}"
     return f"at most {most:g}" if least is None else f"from {least:g} to {most:g}"

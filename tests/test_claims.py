@@ -188,6 +188,25 @@ def test_a_check_holds_on_live_runs(claim, check):
     assert holds, f"claim {claim.id} ({check.shows}), live: {text}"
 
 
+# Published results beside ours
+
+ANCHORS = yaml.safe_load((CHAPTERS / "anchors.yml").read_text(encoding="utf-8"))
+
+
+def test_a_dozen_published_results_stand_beside_ours():
+    assert len(ANCHORS) >= 12
+
+
+@pytest.mark.parametrize("row", ANCHORS, ids=[row["task"] for row in ANCHORS])
+def test_an_anchor_is_whole(row):
+    assert set(row) == {"task", "source", "published", "checked", "experiment", "ours", "difference"}
+    assert row["checked"] is False or isinstance(row["checked"], str)
+    assert f"{{{row['source']}," in (CHAPTERS / "references.bib").read_text(encoding="utf-8")
+    for key in row["ours"].values():
+        for value in results.values(recorded(row["experiment"]), key):
+            assert value is None or isinstance(value, int | float), key
+
+
 # A number that moves
 
 

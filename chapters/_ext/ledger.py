@@ -223,7 +223,7 @@ class Anchors(FromFiles):
         return [whole]
 
     def row(self, row):
-        checked = "checked" if row.get("checked") else "as reported"
+        checked = f"checked {row['checked']}" if row["checked"] else "as reported"
         yield f"**{row['task']}**\n"
         yield f"- Published ({checked}): {row['published']} {{cite:p}}`{row['source']}`."
         record = self.record(row["experiment"])
