@@ -47,7 +47,7 @@ SETTINGS = {
     ),
     "recorded": dict(
         T=30, S=10, V=8, batch=32, parameters=41_100, rates=(5e-3, 1e-2), tune=(5, 5, 200),
-        max_steps={"LSTM": 1_500, "LSTM chrono": 1_500, "GRU": 1_500, "RNN": 1_500, "Transformer": 300},
+        max_steps={"LSTM": 1_500, "LSTM chrono": 1_500, "GRU": 1_500, "RNN": 1_500, "Transformer": 750},
     ),
 }  # fmt: skip
 
