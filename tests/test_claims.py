@@ -260,7 +260,8 @@ def test_a_number_that_moves_fails_the_suite(tmp_path):
         "import pathlib, sys, pytest\n"
         "from lstmkit import results\n"
         f"results.RECORDED = pathlib.Path({str(tmp_path)!r})\n"
-        f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', {__file__!r}, '-k', 'holds_on_the_recorded and {check.experiment}']))\n"
+        f"only = 'holds_on_the_recorded and {check.experiment}'\n"
+        f"sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider', {__file__!r}, '-k', only]))\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1
