@@ -104,7 +104,7 @@ def test_a_gate_that_attends_to_size_is_found(rng):
     found = goog.gate_and_size([run], np.abs(X[:, -1]), "i")
     assert found["trained"] > 0.9
     assert found["swing"] > 0.1
-    assert 0.5 < found["strongest_unit"] < found["trained"]
+    assert 0.3 < found["strongest_unit"] < found["trained"]  # one unit sees one sign, and 300 draws scatter
     assert found["widest_unit"] > found["swing"]
 
 
