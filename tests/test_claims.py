@@ -315,11 +315,20 @@ def test_the_allowed_numbers_are_there():
     assert set(ALLOWED) <= there
 
 
+@pytest.mark.parametrize("page", sorted(path.stem for path in CHAPTERS.glob("*.md")))
+def test_a_reported_number_stands_beside_its_source(page):
+    """{reported}`31,390` lets a number of others pass; whose it is must stand in the same paragraph or row."""
+    text = (CHAPTERS / f"{page}.md").read_text(encoding="utf-8")
+    for paragraph in re.split(r"\n\s*\n|\n(?=\||\* - |- )", text):
+        if "{reported}`" in paragraph:
+            assert "{cite:" in paragraph, paragraph
+
+
 @pytest.mark.parametrize("line", ["The error is 0.037.", "It wins in 83 % of cases.", "after 12,800 sequences"])
 def test_the_lint_sees_a_number(line):
     assert NUMBER.findall(prose(f"# A page\n\n{line}\n"))
 
 
-@pytest.mark.parametrize("line", ["{glue:text}`loss`", "$b = 0.5$", "in 1997, with 64 units", "`0.5`"])
+@pytest.mark.parametrize("line", ["{glue:text}`loss`", "$b = 0.5$", "in 1997, with 64 units", "`0.5`", "{reported}`0.5`"])
 def test_the_lint_lets_pass_what_is_not_measured(line):
     assert not NUMBER.findall(prose(f"# A page\n\n{line}\n"))
