@@ -1,16 +1,13 @@
 """What this book needs from Sphinx and Jupyter Book beyond their settings.
 
-* The execution cache is named after lstmkit's sources and the recorded runs: editing either runs every chapter again.
+* The execution cache has one place in the build; execution.py says which chapters must run again.
 * A few names of Python, NumPy and torch resolve to their manuals without fetching anything.
 * Pages load no script that is not in the book.
 * Docstrings are plain text, as a person reads them in the source: an indented block stays as it is, `a` becomes code,
   and nothing else is markup.  Field numbers of NamedTuples ("Alias for field number 0") stay out of the API page.
 """
 
-import hashlib
 import re
-import shutil
-import sys
 import zlib
 from pathlib import Path
 
@@ -55,23 +52,9 @@ MANUALS = {
 }
 
 
-def fingerprint(*folders: Path) -> str:
-    """A short hash of all that a chapter's numbers depend on in these folders, and of the Python that runs them."""
-    digest = hashlib.sha256(f"{sys.version_info[:2]}".encode())
-    for folder in folders:
-        for path in sorted(p for p in folder.rglob("*") if p.is_file() and "__pycache__" not in p.parts):
-            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
-
-
-def key_cache_on_lstmkit(app, config):
-    root = Path(app.confdir)
-    config.lstmkit_fingerprint = key = fingerprint(root / "lstmkit", root / "chapters" / "results")
-    build = Path(app.outdir).parent
-    for old in build.glob(".executed-*"):
-        if old.name != f".executed-{key}":
-            shutil.rmtree(old, ignore_errors=True)
-    config.nb_execution_cache_path = str(build / f".executed-{key}")
+def one_cache(app, config):
+    """Executed pages stay where a later build finds them; execution.py says when they are out of date."""
+    config.nb_execution_cache_path = str(Path(app.outdir).parent / ".executed")
 
 
 def write_inventories(app, config):
@@ -119,8 +102,7 @@ def plain_text(app, what, name, obj, options, lines):
 
 
 def setup(app):
-    app.add_config_value("lstmkit_fingerprint", "", "env")  # "env": when it changes, Sphinx reads every page again
-    app.connect("config-inited", key_cache_on_lstmkit)
+    app.connect("config-inited", one_cache)
     app.connect("config-inited", write_inventories, priority=100)
     app.connect("html-page-context", only_our_scripts, priority=900)
     app.connect("autodoc-skip-member", skip_field_numbers)

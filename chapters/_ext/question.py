@@ -8,8 +8,8 @@
     Yes: its second half has read the sentence from the end.
     :::
 
-A question for the reader's own check.  Each answer is a native <details> element: it opens with a click or a key, needs
-no script, and says whether it is right and why.  `(x)` marks the right answers; there must be at least one of each kind.
+A question for the reader's own check.  Each answer is a native <details> element: it opens with a click or a key,
+needs no script, and says whether it is right and why.  `(x)` marks the right answers; at least one of each is needed.
 
     {reported}`31,390`  a number from a cited source, typed because no run of ours gives it
 """
