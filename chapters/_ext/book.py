@@ -3,6 +3,7 @@
 * The execution cache has one place in the build; execution.py says which chapters must run again.
 * A few names of Python, NumPy and torch resolve to their manuals without fetching anything.
 * Pages load no script that is not in the book.
+* The front page links the PDF where there is one.
 * Docstrings are plain text, as a person reads them in the source: an indented block stays as it is, `a` becomes code,
   and nothing else is markup.  Field numbers of NamedTuples ("Alias for field number 0") stay out of the API page.
 """
@@ -10,6 +11,10 @@
 import re
 import zlib
 from pathlib import Path
+
+import pdf  # beside this file
+from docutils import nodes
+from sphinx.util.docutils import SphinxRole
 
 MANUALS = {
     "python": (
@@ -101,9 +106,31 @@ def plain_text(app, what, name, obj, options, lines):
     lines[:] = [*"\n\n".join(out).splitlines(), ""]
 
 
+class Pdf(SphinxRole):
+    """{pdf}`as one PDF`: a link to the printed book where `make pdf` has made it, plain text where not."""
+
+    def run(self):
+        if not printed(self.env.app):
+            return [nodes.inline("", self.text)], []
+        depth = self.env.docname.count("/")
+        return [nodes.reference("", self.text, refuri="../" * depth + pdf.NAME, internal=True)], []
+
+
+def printed(app):
+    return (Path(app.outdir) / pdf.NAME).is_file()
+
+
+def pages_with_pdf(app, env, added, changed, removed):
+    """The front page is read again when the PDF has come or gone."""
+    before, env.pdf_printed = getattr(env, "pdf_printed", None), printed(app)
+    return [app.config.root_doc] if before not in (None, env.pdf_printed) else []
+
+
 def setup(app):
     app.connect("config-inited", one_cache)
     app.connect("config-inited", write_inventories, priority=100)
+    app.add_role("pdf", Pdf())
+    app.connect("env-get-outdated", pages_with_pdf)
     app.connect("html-page-context", only_our_scripts, priority=900)
     app.connect("autodoc-skip-member", skip_field_numbers)
     app.connect("autodoc-process-docstring", plain_text)
