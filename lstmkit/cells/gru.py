@@ -10,7 +10,7 @@ acts on one of them alone: a_n = W_x x_t + b sees the input, u = W_h h_{t-1} + b
 after the recurrent product; gru_reset_before.py has the form of the first papers.
 Every argument has the same shape, and any shape will do.
 
-Source: Cho et al. (2014); this form is in the first version of that paper and in Chung et al. (2014).
+Source: the first version of Cho et al. (2014); later versions, and Chung et al. (2014), reset before the product.
 Chapter: chapters/gru.md.
 """
 

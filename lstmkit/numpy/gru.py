@@ -13,7 +13,7 @@ The pointwise part stands in lstmkit/cells/gru.py, the loop over time in lstmkit
 The first papers reset the state before the recurrent product, n_t = tanh(W_xn x_t + W_hn (r_t ⊙ h_{t-1}) + b_n), as
 Keras does with reset_after=False: lstmkit/numpy/gru_reset_before.py.  Some papers exchange z and 1 - z.
 
-Source: Cho et al. (2014); Chung et al. (2014).  Chapter: chapters/gru.md.  Twin: lstmkit/torch/gru.py.
+Source: Cho et al. (2014), first version.  Chapter: chapters/gru.md.  Twin: lstmkit/torch/gru.py.
 """
 
 from typing import NamedTuple
