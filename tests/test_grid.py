@@ -8,6 +8,7 @@ import importlib
 import inspect
 import itertools
 import pkgutil
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -195,3 +196,12 @@ def test_every_numpy_module_runs_without_torch():
     code += "print([m for m in ('torch', 'matplotlib', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_chapter_that_the_kit_names_is_there():
+    named = {
+        (path.relative_to(ROOT).as_posix(), page)
+        for path in (ROOT / "lstmkit").rglob("*.py")
+        for page in re.findall(r"chapters/(\w+)\.md", path.read_text(encoding="utf-8"))
+    }
+    assert {(path, page) for path, page in named if not (ROOT / "chapters" / f"{page}.md").exists()} == set()

@@ -12,7 +12,7 @@ a_i, a_f, a_g, a_o are the pre-activations, W_x x_t + W_h h_{t-1} + b, cut into 
 m_h and m_c are given from outside at every step: 0 or 1 at random in training, afterwards how often they are 1.
 Every argument has the same shape, and any shape will do.
 
-Source: Krueger et al. (2017).  Chapter: chapters/zoneout.md.
+Source: Krueger et al. (2017).  Chapter: chapters/practice.md.
 """
 
 from lstmkit.numpy.functions import sigmoid, tanh

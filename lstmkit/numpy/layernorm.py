@@ -22,7 +22,7 @@ The price: vᵀS v is rounded in proportion to the largest variance that a vecto
 but ignores the direction of v, so that the variance is a millionth of that, six digits are lost, all that float32 has.
 
 Source: Ba, Kiros & Hinton (2016), the equations for the LSTM in the supplement; α is g here, and the two biases
-beside b that add to it are left out.  Chapter: chapters/layernorm.md.  Twin: lstmkit/torch/layernorm.py.
+beside b that add to it are left out.  Chapter: chapters/practice.md.  Twin: lstmkit/torch/layernorm.py.
 """
 
 from typing import NamedTuple

@@ -15,7 +15,7 @@ every sequence is a column of one matrix.
 
 Source: Sak, Senior & Beaufays (2014), whose r_t is h_t here, without their peepholes and without the second
 projection, which does not recur; torch.nn.LSTM with proj_size is the same.
-Chapter: chapters/projection.md.  Twin: lstmkit/torch/projection.py.
+Chapter: chapters/variants.md.  Twin: lstmkit/torch/projection.py.
 """
 
 from typing import NamedTuple

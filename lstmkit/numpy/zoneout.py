@@ -13,7 +13,7 @@ W_x, W_h and b stack the blocks i, f, g, o.  In training the masks m are 1 with 
 sequence and step by itself, and a unit whose mask is 1 keeps its old value; afterwards each m is that probability.
 The pointwise part stands in lstmkit/cells/zoneout.py, the loop over time in lstmkit/numpy/recurrence.py.
 
-Source: Krueger et al. (2017).  Chapter: chapters/zoneout.md.  Twin: lstmkit/torch/zoneout.py.
+Source: Krueger et al. (2017).  Chapter: chapters/practice.md.  Twin: lstmkit/torch/zoneout.py.
 """
 
 from typing import NamedTuple

@@ -6,7 +6,7 @@ L layers, S = 1 or 2 directions.  T steps, B sequences, D inputs, H units.
 W_x_l0 (4H, D), W_h_l0 (4H, H), b_l0, g_x_l0 and g_h_l0 (4H,) stack the blocks i, f, g, o; g_c_l0 and b_c_l0 are (H,);
 W_x of later layers is (4H, S·H).
 
-Source: Ba, Kiros & Hinton (2016).  Chapter: chapters/layernorm.md.  Twin: lstmkit/numpy/layernorm.py.
+Source: Ba, Kiros & Hinton (2016).  Chapter: chapters/practice.md.  Twin: lstmkit/numpy/layernorm.py.
 """
 
 import torch

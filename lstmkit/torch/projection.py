@@ -6,7 +6,7 @@ L layers, S = 1 or 2 directions.  T steps, B sequences, D inputs, H units, P pro
 W_x_l0 (4H, D), W_h_l0 (4H, P) and b_l0 (4H,) stack the blocks i, f, g, o; W_r_l0 is (P, H); W_x of later layers is
 (4H, S·P).
 
-Source: Sak, Senior & Beaufays (2014).  Chapter: chapters/projection.md.  Twin: lstmkit/numpy/projection.py.
+Source: Sak, Senior & Beaufays (2014).  Chapter: chapters/variants.md.  Twin: lstmkit/numpy/projection.py.
 """
 
 import torch

@@ -6,7 +6,7 @@ lstmkit/torch/recurrence.py.
 L layers, S = 1 or 2 directions.  T steps, B sequences, D inputs, H units.
 W_x_l0 (4H, D), W_h_l0 (4H, H) and b_l0 (4H,) stack the blocks i, f, g, o; W_x of later layers is (4H, S·H).
 
-Source: Krueger et al. (2017).  Chapter: chapters/zoneout.md.  Twin: lstmkit/numpy/zoneout.py.
+Source: Krueger et al. (2017).  Chapter: chapters/practice.md.  Twin: lstmkit/numpy/zoneout.py.
 """
 
 import functools
