@@ -10,6 +10,7 @@ import oracles
 import pytest
 from mutants import mutant
 
+from lstmkit.cells import lstm as cell
 from lstmkit.numpy import lstm
 from lstmkit.numpy.functions import sigmoid
 from lstmkit.numpy.gradients import finite_difference, relative_error
@@ -274,3 +275,12 @@ def test_each_of_the_23_wrong_gate_orders_is_seen(rng, torch):
         with torch.no_grad():
             want = library(torch, params)(torch.tensor(x), tuple(torch.tensor(s)[None] for s in state))[0]
         assert np.abs(hs - want.numpy()).max() > 1e-3, order
+
+
+@pytest.mark.parametrize(("i", "f", "name"), [(0, 1, "hold"), (1, 1, "add"), (1, 0, "overwrite"), (0, 0, "erase")])
+def test_the_four_corners(rng, i, f, name):
+    a_g, c_prev = rng.normal(), rng.normal()
+    wide, shut = np.inf, -np.inf
+    _, c, *_ = cell.step(wide if i else shut, wide if f else shut, a_g, 0.0, c_prev)
+    expected = {"hold": c_prev, "add": c_prev + np.tanh(a_g), "overwrite": np.tanh(a_g), "erase": 0.0}
+    assert c == pytest.approx(expected[name])
