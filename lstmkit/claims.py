@@ -27,10 +27,9 @@ import math
 from pathlib import Path
 from typing import NamedTuple
 
-import lstmkit
 from lstmkit import results
 
-FILE = Path(lstmkit.__file__).parents[1] / "chapters" / "claims.yml"
+FILE = results.BOOK / "claims.yml"
 VERDICTS = ("right", "imprecise", "wrong", "untestable")
 OF = ("median", "every", "least", "most")
 

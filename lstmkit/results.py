@@ -31,7 +31,10 @@ from statistics import median
 
 import lstmkit
 
-RECORDED = Path(lstmkit.__file__).parents[1] / "chapters" / "results"  # the book's own records, beside its chapters
+PACKAGE = Path(lstmkit.__file__).parent
+# What the package reads of the book: beside the chapters, and in a wheel, which has none, in a folder of its own.
+BOOK = PACKAGE / "book" if (PACKAGE / "book").is_dir() else PACKAGE.parent / "chapters"
+RECORDED = BOOK / "results"  # the book's own records
 FORMAT = 1
 REQUIRED = {  # what a record must have, and of which type; None may stand where a machine could not say
     "format": int,
