@@ -456,26 +456,31 @@ def bidirectional_run(rng):
     return over_time(Scope(values, known, {"T": T}))
 
 
-def slstm_run(rng):
-    """An sLSTM."""
+def slstm_run(rng, forgets=True):
+    """An sLSTM, or one whose forget gates stay at 1, from its own first state on; a_t from the weights."""
     params, x, state, _, _ = drawn(slstm, rng)
-    state = state._replace(n=np.abs(state.n) + 1)
+    state = state._replace(n=np.abs(state.n) + 1) if forgets else slstm.zero_state(1, H)
+    params = params._replace(b=params.b + (not forgets) * np.repeat([0, 1000, 0, 0], H))
     hs, _, cache = slstm.forward(params, x, state)
     known = {name: series(recurrence.read(cache, name), getattr(state, name, None)) for name in "ifzocnm"}
     known |= {"x": series(x), "h": series(hs, state.h)}
-    known["a_o"] = {t: np.log(o / (1 - o)) for t, o in known["o"].items()}
-    known["a_z"] = {t: np.arctanh(z) for t, z in known["z"].items()}
-    known["a_i"] = {t: np.log(i) + known["m"][t] for t, i in known["i"].items()}
-    share = {t: np.exp(column(row)) for t, row in enumerate(recurrence.read(cache, "log_f"), 1)}
-    known["a_f"] = {t: np.log(f / (1 - f)) for t, f in share.items()}
-    return over_time(Scope(matrices(params) | blocks(params, "ifzo"), known, {"T": T}))
+    h_prev = np.concatenate([state.h[None], hs[:-1]])
+    a = x @ params.W_x.T + h_prev @ params.W_h.T + params.b
+    known |= {f"a_{letter}": series(part) for letter, part in zip("ifzo", np.split(a, 4, axis=-1), strict=True)}
+    return over_time(Scope({}, known, {"T": T}))
 
 
 def mlstm_run(rng):
-    """An mLSTM of one head."""
+    """An mLSTM of one head, and one whose stabiliser is so low that it sets the denominator."""
+    return mlstm_lowered(rng, 0) + mlstm_lowered(rng, 4)
+
+
+def mlstm_lowered(rng, by):
+    """An mLSTM of one head, its stabiliser lowered."""
     params = mlstm.Params(*(0.7 * rng.normal(size=p.shape) for p in mlstm.init_params(rng, D, H)))
     x = rng.normal(size=(T, 1, D))
     state = mlstm.State(*(rng.normal(size=field.shape) for field in mlstm.zero_state(1, H)))
+    params, state = params._replace(b_g=params.b_g - [by, 0]), state._replace(m=state.m - by)
     hs, _, cache = mlstm.forward(params, x, state)
     q, k, v, o, a_i, log_f = cache.inputs
     known = {name: series(rows) for name, rows in zip("qkvoxh", (q, k, v, o, x, hs), strict=True)}
@@ -519,20 +524,89 @@ def stacked(params, letters):
     return {f"W_{k}": W for k, W in zip(letters, np.split(params.W_x, len(letters)), strict=True)}
 
 
-def precision_run(rng):
-    """The share of alarms that are right, of a table of counts."""
-    found = []
-    for caught, missed, false, quiet in rng.integers(1, 100, (4, 4)).astype(float):
+def counts_run(rng):
+    """The shares of a table of counts, as either page calls them; far off, one in which hardly any is ill."""
+
+    def at(caught, missed, false, quiet, far=None):
         sick, well = caught + missed, false + quiet
-        shares = {"β": caught / sick, "α": false / well, "π": sick / (sick + well)}
-        found.append(Scope(shares | {"precision": caught / (caught + false)}))
-    return found
+        hit, alarm, right = caught / sick, false / well, caught / (caught + false)
+        shares = {"β": hit, "h": hit, "α": alarm, "a": alarm, "precision": right, "p": right, "π": sick / (sick + well)}
+        return Scope(shares | {"n": sick + well, "false alarms a day": false}, far=far)
+
+    near, rare = rng.integers(1, 100, (4, 4)).astype(float), rng.integers(1, 100, (4, 4)) * [1.0, 1, 1e6, 1e6]
+    return [at(*counts, far=at(*others)) for counts, others in zip(near, rare, strict=True)]
 
 
-def linear_run(rng):
-    """A linear recurrence, by lstmkit's scan."""
-    a, b, h = rng.uniform(-1, 1, (T, 1, H)), rng.normal(size=(T, 1, H)), rng.normal(size=(1, H))
-    return over_time(Scope({}, {"a": series(a), "b": series(b), "h": series(scan.blocks(a, b, h), h)}, {"T": T}))
+def linear_run(rng, least=-1):
+    """A linear recurrence, by lstmkit's scan; A, of positive factors, is the logarithm of what is left of h_0."""
+    a, b, h = rng.uniform(least, 1, (T, 1, H)), rng.normal(size=(T, 1, H)), rng.normal(size=(1, H))
+    known = {"a": series(a), "b": series(b), "h": series(scan.blocks(a, b, h), h)}
+    if least > 0:
+        known["A"] = series(np.log(scan.linear(a, np.zeros_like(b), np.ones_like(h))))
+    return over_time(Scope({}, known, {"T": T}))
+
+
+def joined_run(rng):
+    """The same, and of the steps from s to t together what is left of a one, and what comes of a zero."""
+    scope, *_ = linear_run(rng)
+    a, b = (np.stack([scope.series[name][t].T for t in range(1, T + 1)]) for name in "ab")
+    for s in range(T):
+        for t in range(s + 1, T + 1):
+            one, none = np.ones((1, H)), np.zeros((1, H))
+            scope.series["a"][s, t] = column(scan.linear(a[s:t], np.zeros_like(b[s:t]), one)[-1])
+            scope.series["b"][s, t] = column(scan.linear(a[s:t], b[s:t], none)[-1])
+    return [scope.at(s=s, r=r, t=t) for t in range(2, T + 1) for r in range(1, t) for s in range(r)]
+
+
+def parity_run(rng):
+    """The bits of lstmkit's parity, and the parity after each, from an even one on."""
+    from lstmkit.tasks import parity
+
+    x, y = parity.batch(rng, 20, 1)
+    known = {"x": dict(enumerate(x[:, 0, 1], 1)), "h": dict(enumerate([0.0, *y[:, 0].astype(float)]))}
+    return [Scope({}, known, {"t": t}) for t in range(1, 21)]
+
+
+def delta_run(rng):
+    """A memory that goes down the slope of half the squared error of what a key gives, β_t far: by complex steps."""
+    k, v, rate = rng.normal(size=(T, H, 1)), rng.normal(size=(T, H + 1, 1)), rng.uniform(0.1, 2, T)
+    C = [rng.normal(size=(H + 1, H))]
+    nudges = 1e-30j * np.eye(C[0].size).reshape(-1, *C[0].shape)
+    for t in range(T):
+        error = (((C[t] + nudges) @ k[t] - v[t]) ** 2).sum((1, 2)) / 2
+        C.append(C[t] - rate[t] * (error.imag / 1e-30).reshape(C[t].shape))
+    known = {"k": series(k), "v": series(v), "β": dict(enumerate(rate, 1)), "C": dict(enumerate(C))}
+    return over_time(Scope({}, known, {"T": T}))
+
+
+def walk_run(rng):
+    """lstmkit's naive forecast of a series."""
+    from lstmkit.forecasting import naive
+
+    x, n = rng.normal(size=12), 4
+    known = {"x": dict(enumerate(x)), "hat x": dict(enumerate(naive(x, n), n))}
+    return [Scope({}, known, {"t": t}) for t in range(n - 1, 11)]
+
+
+def mase_run(rng):
+    """lstmkit's scaled error of forecasts that are drawn, of three periods."""
+    from lstmkit.forecasting import mase
+
+    n, x, forecast = 12, rng.normal(size=20), rng.normal(size=8)
+    known = {"x": dict(enumerate(x, 1)), "hat x": dict(enumerate(forecast, n + 1))}
+    errors = {m: np.float64(mase(x[n:], forecast, x[:n], m)) for m in (1, 2, 4)}
+    return [Scope({"MASE": error}, known, {"n": n, "K": 8, "m": m}) for m, error in errors.items()]
+
+
+def auroc_run(rng):
+    """lstmkit's area for scores with ties, of four that are faulty and five that are not."""
+    from lstmkit.experiments.heartbeat import auroc
+
+    faulty = rng.permutation(9) < 4
+    score = rng.integers(0, 4, 9) + faulty
+    sets = {"+": np.flatnonzero(faulty).tolist(), "-": np.flatnonzero(~faulty).tolist()}
+    values = {"area": np.float64(auroc(score, faulty)), "n_+": np.float64(4), "n_-": np.float64(5)}
+    return [Scope(values, {"s": dict(enumerate(score.astype(float)))}, ranges=sets)]
 
 
 def step_run(rng):
@@ -876,12 +950,28 @@ EXECUTED = {
     "eq-bidirectional-forward": Case(bidirectional_run),
     "eq-bidirectional-backward": Case(bidirectional_run),
     "eq-bidirectional-h": Case(bidirectional_run),
-    "eq-healthcare-precision": Case(precision_run),
+    "eq-healthcare-precision": Case(counts_run),
     **{f"eq-convlstm-{name}": Case(convlstm_run) for name in ("i", "f", "g", "o", "state")},
     "eq-convlstm-peephole": Case(functools.partial(convlstm_run, peepholes=True)),
     "eq-limitations-bound": Case(bound_run),
     "eq-evolution-1997": Case(lstm97_run),
     "eq-evolution-2000": Case(lstm_run),
+    "eq-future-minlstm": Case(minlstm_run),
+    "eq-future-mingru": Case(mingru_run),
+    "eq-future-linear": Case(linear_run),
+    "eq-future-joined": Case(joined_run),
+    "eq-future-outright": Case(functools.partial(linear_run, least=0.1)),
+    "eq-future-parity": Case(parity_run),
+    "eq-future-delta": Case(delta_run),
+    "eq-future-slstm": Case(slstm_run),
+    "eq-future-stabiliser": Case(slstm_run),
+    "eq-future-softmax": Case(functools.partial(slstm_run, forgets=False)),
+    "eq-future-mlstm": Case(mlstm_run),
+    "eq-finance-walk": Case(walk_run),
+    "eq-finance-mase": Case(mase_run),
+    "eq-finance-bayes": Case(counts_run),
+    "eq-manufacturing-auroc": Case(auroc_run),
+    "eq-manufacturing-alarms": Case(counts_run),
 }
 
 # Equations of which nothing can be computed, and why
@@ -951,29 +1041,14 @@ def test_two_ways_to_the_gradients_agree(rng, run):
     assert seen > 15
 
 
-# Of cells that no page spells out, the equations of their docstrings
+# What no page spells out of a cell: the equations of its docstring
 DOCSTRINGS = {
-    "slstm": (
-        slstm_run,
-        r"""m_t = \max(\ln\sigma(a_{f,t}) + m_{t-1}, a_{i,t}) \\ i_t = \exp(a_{i,t} - m_t) \\
-        f_t = \exp(\ln\sigma(a_{f,t}) + m_{t-1} - m_t) \\ a_{z,t} = W_{xz} x_t + W_{hz} h_{t-1} + b_z \\
-        c_t = f_t \odot c_{t-1} + i_t \odot z_t \\ n_t = f_t \odot n_{t-1} + i_t \\ h_t = o_t \odot c_t / n_t""",
-    ),
     "mlstm": (
         mlstm_run,
         r"""q_t = W_q x_t + b_q, \quad v_t = W_v x_t + b_v, \quad k_t = \frac{1}{\sqrt{K}} W_k x_t + b_k \\
         m_t = \max(\ln\sigma(a_{f,t}) + m_{t-1}, a_{i,t}) \\ a_{i,t} = w_i^{\top} x_t + b_i \\
-        i_t = \exp(a_{i,t} - m_t), \quad f_t = \exp(\ln\sigma(a_{f,t}) + m_{t-1} - m_t) \\
-        C_t = f_t C_{t-1} + i_t v_t k_t^{\top}, \quad n_t = f_t n_{t-1} + i_t k_t \\
-        h_t = o_t \odot \frac{C_t q_t}{\max(|n_t^{\top} q_t|, \exp(-m_t))}""",
+        i_t = \exp(a_{i,t} - m_t), \quad f_t = \exp(\ln\sigma(a_{f,t}) + m_{t-1} - m_t)""",
     ),
-    "minlstm": (
-        minlstm_run,
-        r"""f'_t = \sigma(W_f x_t + b_f), \quad f_t = \frac{f'_t}{f'_t + i'_t}, \quad g_t = W_g x_t + b_g \\
-        h_t = f_t \odot h_{t-1} + i_t \odot g_t""",
-    ),
-    "mingru": (mingru_run, r"z_t = \sigma(W_z x_t + b_z), \quad h_t = (1 - z_t) \odot h_{t-1} + z_t \odot g_t"),
-    "scan": (linear_run, r"h_t = a_t \odot h_{t-1} + b_t"),
 }
 
 
@@ -1016,16 +1091,18 @@ def test_a_page_with_a_known_mistake_fails(seed, name):
 
 # Mistakes
 
-FAMILIES, INDICES = ("ifgo", "rzn", "xhc", "qkvu", "xyz", "sm", [r"\overrightarrow", r"\overleftarrow"]), "tsjT"
+FAMILIES = ("ifgo", "rzn", "xhc", "qkvu", "xyz", "sm", [r"\overrightarrow", r"\overleftarrow"])
+INDICES, PAIRS = "tsjT", ("rs", "pq")  # pairs: letters that count where both are there, for r and q may be gates
 OTHER = {"+": ["-"], "-": ["+"], r"\sigma": [r"\tanh"], r"\tanh": [r"\sigma"], r"\exp": [r"\tanh"], r"\ln": [r"\tanh"]}
+OTHER |= {r"\log": [r"\tanh"], r"\alpha": [r"\beta"], r"\beta": [r"\alpha"], r"\pi": [r"\alpha"]}
 OTHER |= {r"\odot": ["+", r"\cdot"], r"\prod": [r"\sum"], r"\sum": [r"\prod"], r"\max": [r"\min"], r"\delta": [""]}
-OTHER |= {"0": ["1"], "1": ["2"], "2": ["3"], "3": ["2"], "4": ["3"], r"\le": [r"\ge"]}
+OTHER |= {"0": ["1"], "1": ["2"], "2": ["3"], "3": ["2"], "4": ["3"], r"\le": [r"\ge"], ">": ["<", r"\ge"]}
 ENDS = {"", "+", "-", ",", ";", "&", r"\\", *tex.RELATIONS, *tex.CLOSE}
 
 
 def mistakes(piece):
     """The piece with one mistake, for many mistakes: token lists."""
-    lowered = subscripts(piece)
+    lowered, indices = subscripts(piece), INDICES + "".join(pair for pair in PAIRS if {*pair} <= {*piece})
     for k, token in enumerate(piece):
         after, left = piece[k + 1 :], piece[:k][::-1]
 
@@ -1034,15 +1111,15 @@ def mistakes(piece):
 
         if lowered[k] is None:
             continue
-        if token in INDICES and after[:1] not in (["_"], ["="]) and (lowered[k] or token == "T"):  # another step
-            yield from (put(other) for other in INDICES if other in piece and other != token)
+        if token in indices and after[:1] not in (["_"], ["="]) and (lowered[k] or token == "T"):  # another step
+            yield from (put(other) for other in indices if other in piece and other != token)
             if after[:1] and after[0] in "+-":
                 yield put(token, drop=3)
                 yield put(token, "+-"[after[0] == "+"], drop=2)
             else:
                 for sign in "+-":
                     yield put("{", token, sign, "1", "}") if left[0] == "_" else put(token, sign, "1")
-        elif not (lowered[k] and token in "+-"):  # another letter, sign, number or function
+        elif not (lowered[k] and token in "+-" and after[:1] != ["}"]):  # another letter, sign, number or function
             letters = [other for family in FAMILIES if token in family for other in family if other != token]
             yield from (put(*[other] * (other != "")) for other in OTHER.get(token, letters))
         if token == "(" and {"+", "-"} & set(after[: until(after, {")"})]):  # brackets lost

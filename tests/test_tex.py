@@ -36,7 +36,7 @@ def scope(rng):
     known = {"h": steps, "δh": {t: 2 * h for t, h in steps.items()}, "a_f": steps}
     known["α"] = {(t, j): np.float64(t + 10 * j) for t in range(1, 5) for j in range(1, 5)}
     partials = {("L", "h", "direct"): lambda t: 7 * steps[t], ("h", "h", ""): lambda t, s: np.float64(10 * t + s)}
-    return Scope(values, known, {"t": 3, "s": 2, "T": 5}, partials=partials, ranges={"j": range(1, 4)})
+    return Scope(values, known, {"t": 3, "s": 2, "T": 5}, partials=partials, ranges={"j": range(1, 4), "+": (1, 4)})
 
 
 def value(text, scope, **others):
@@ -119,6 +119,9 @@ def test_what_is_left_out_has_to_be_there():
         (r"\sum_{k=t}^{T-1} h_k + b", "h[3] + h[4] + b"),
         (r"\sum_{j} \alpha_{t,j}", "np.float64(3 * 3 + 60)"),
         (r"\sum_{j \le t} \alpha_{t,j}", "np.float64(3 * 3 + 60)"),
+        (r"\sum_{k \,\in\, +} h_k", "h[1] + h[4]"),
+        (r"\mathbf{1}[n > y] + \tfrac12 \mathbf{1}[n = y]", "np.float64(1)"),
+        (r"\mathbf{1}[n < y] + \tfrac12 \mathbf{1}[n = 3]", "np.float64(0.5)"),
         (r"\prod_{t=1}^{T} h_t", "np.prod([h[t] for t in range(1, 6)], axis=0)"),
         (r"\prod_{k=2}^{1} \operatorname{diag}(h_k) U", "np.diagflat(h[2]) @ U @ np.diagflat(h[1]) @ U"),
         (r"\frac{\partial L}{\partial h_t}\bigg|_{\text{direct}}", "7 * h[3]"),
@@ -149,6 +152,9 @@ def test_values(text, same, scope):
         (r"y = \frac{\partial h_T}{\partial c_0}", "∂h/∂c_0"),
         (r"y = \sum_{k=1}^{n_b} h_k", "bounds"),
         (r"y = \sum_{t=1} h_t", "bounds"),
+        (r"y = \sum_{k \in -} h_k", "bounds"),
+        (r"y = \mathbf{1}[b > y]", "an indicator"),
+        (r"y = \mathbf{1}[b]", "relation"),
         (r"y = (b", "expected"),
         (r"y = b )", "unexpected token"),
         (r"y = b +", "unexpected end"),

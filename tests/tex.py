@@ -5,7 +5,7 @@ r"""The TeX of the chapters' equations, read and evaluated: as much of TeX as th
     sum       = [-] term ((+ | -) term)*
     term      = product ((\odot | * | /) product)*
     product   = factor ([\cdot | \times] factor)*      a matrix product, or a number times anything
-    factor    = number, symbol, bracket, \frac, \sum, \prod, function ..., each with its powers
+    factor    = number, symbol, bracket, \frac, \sum, \prod, \mathbf{1}[...], function ..., each with its powers
 
 A number is an array without axes, a vector a column (n, 1), an image (channels, rows, pixels).  Nothing broadcasts but
 a number, so that a lost transpose cannot pass.  What a symbol means says a Scope; the last of its subscripts may count
@@ -29,6 +29,7 @@ BARS = {"|": "|", r"\lvert": r"\rvert", r"\lVert": r"\rVert"}
 OPEN, CLOSE = {"(": ")", "[": "]", "{": "}", r"\{": r"\}"}, {")", "]", "}", r"\}"}
 RELATIONS = {"=": "=", r"\le": "<=", r"\leq": "<=", "<": "<", r"\ge": ">=", r"\geq": ">=", ">": ">"}
 RELATIONS |= {r"\approx": "≈", r"\in": "∈", r"\sim": "~", r"\leftarrow": "←", r"\text{ of shape }": "shape"}
+INDICATOR = [r"\mathbf", "{", "1", "}", "["]
 NO_FACTOR = {*RELATIONS, *CLOSE, *BARS.values(), "", "+", "-", "*", "/", ",", ";", "&", "^", "_", r"\odot", r"\\"}
 ACCENTS = {r"\tilde", r"\hat", r"\bar", r"\vec", r"\overrightarrow", r"\overleftarrow", r"\mathcal", r"\mathbf"}
 GREEK = {"alpha": "α", "beta": "β", "gamma": "γ", "epsilon": "ε", "theta": "θ", "lambda": "λ", "sigma": "σ"}
@@ -100,7 +101,7 @@ class Scope:
     index: dict = field(default_factory=dict)  # "t": 3
     functions: dict = field(default_factory=dict)  # besides FUNCTIONS: name: function
     partials: dict = field(default_factory=dict)  # ("L", "h", "direct"): function of the indices of both
-    ranges: dict = field(default_factory=dict)  # for a sum without bounds: "j": range(1, 6)
+    ranges: dict = field(default_factory=dict)  # for a sum without bounds, or over a set: "j": range(1, 6)
     braces: dict = field(default_factory=dict)  # what an underbrace calls by a name: its value
     far: "Scope | None" = None  # where the statements with ≈ are evaluated
     after: "Scope | None" = None  # where what stands left of ← is evaluated
@@ -343,6 +344,8 @@ class Parser:
         token = self.next
         if token.isdigit():
             return self.number()
+        if self.tokens[self.place : self.place + 5] == INDICATOR:
+            return self.indicator()
         if token in OPEN:
             return self.bracket()
         if token in BARS:
@@ -362,6 +365,28 @@ class Parser:
             name = self.take()[token.index("{") + 1 : -1]
             return self.call(name) if name in self.functions else Symbol(name, [], token)
         return self.symbol()
+
+    def indicator(self):
+        r"""\mathbf{1}[a > b], of two numbers: one where it holds, else zero."""
+        self.place += len(INDICATOR)
+        left, relation = self.sum(), RELATIONS.get(self.next)
+        if relation not in ("=", "<=", "<", ">=", ">"):
+            self.fail("expected a relation of numbers")
+        self.take()
+        right = self.sum()
+        self.expect("]")
+
+        def found(scope):
+            a, b = left(scope), right(scope)
+            if not is_number(a) or not is_number(b):
+                raise misfit(a, b, "an indicator")
+            try:
+                compare(a, relation, b)
+            except AssertionError:
+                return np.float64(0)
+            return np.float64(1)
+
+        return found
 
     def number(self):
         digits = self.take()
@@ -553,9 +578,11 @@ class Parser:
 
 
 def steps(scope, letter, relation, bound, upper):
-    """The values of an index: k = 1 to T, k = T down to 1, all up to k \\le t, or all that the scope has for k."""
+    """The values of an index: k = 1 to T, T down to 1, up to k \\le t, those of a set, or all the scope has for k."""
     if not relation and letter in scope.ranges:
         return scope.ranges[letter]
+    if relation == [r"\in"] and "".join(bound) in scope.ranges:
+        return scope.ranges["".join(bound)]
     start, stop = (whole(part or [], scope.index) for part in (bound, upper or bound))
     if relation == [r"\le"] and letter in scope.ranges:
         start = [scope.ranges[letter][0]]

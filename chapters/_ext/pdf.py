@@ -67,16 +67,16 @@ def whole():
     """One page with everything in it."""
     parts = order()
     pages = [page for _, names in parts for page in names]
-    articles = {}
+    articles, head = {}, None
     for page in pages:
         articles[page], soup = article(page, pages)
-    head = soup.head
+        if head is None or (soup.select("script[src*=mathjax]") and not head.select("script[src*=mathjax]")):
+            head = soup.head  # a page without formulas does not load MathJax
     for useless in head.select("script:not([src*=mathjax]):not(:-soup-contains('MathJax'))"):
         useless.decompose()
     title = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     head.title.string = title["title"]
-    style = soup.new_tag("style")
-    style.string = STYLE
+    style = BeautifulSoup(f"<style>{STYLE}</style>", "html.parser")
     head.append(style)
     contents = ""
     for caption, names in parts:
@@ -104,7 +104,7 @@ def write(file):
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
             page = browser.new_page()
-            page.set_default_timeout(600_000)
+            page.set_default_timeout(300_000)
             page.emulate_media(media="print", color_scheme="light")
             page.goto(page_file.as_uri(), wait_until="load")
             page.wait_for_selector("mjx-container", state="attached")
