@@ -1,4 +1,4 @@
-"""Seeds and torch, for every test.
+"""Seeds, torch and a browser, for every test.
 
 A random test draws from `rng`.  Each session takes a fresh seed, so that the suite sees new numbers every day; a
 failing test prints its seed among the captured output, and `pytest --seed N` (or LSTMKIT_SEED=N) repeats it.
@@ -6,6 +6,7 @@ failing test prints its seed among the captured output, and `pytest --seed N` (o
 
 import os
 import random
+import shutil
 
 # The products here are small: a second thread costs more than it brings, above all where another process wants it.
 # The libraries read this when they are loaded.
@@ -14,6 +15,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from browser import FLAGS, PAGES  # noqa: E402
 
 FRESH = random.SystemRandom().randrange(2**32)
 
@@ -43,3 +45,24 @@ def torch(seed):
     module = pytest.importorskip("torch")
     module.manual_seed(seed)
     return module
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium, the system's own."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no Chromium on this machine: install the package chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def pages():
+    """The folder of the built pages."""
+    if not (PAGES / "index.html").exists():
+        pytest.skip("the book is not built: run `make book` first")
+    return PAGES

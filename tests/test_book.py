@@ -5,10 +5,10 @@ The pages are read from _build/html, which `make book` writes; without it, or wi
 
 import itertools
 import re
-import shutil
 from pathlib import Path
 
 import pytest
+from browser import complaints, formulas_are_set
 
 from lstmkit import plotting
 
@@ -16,18 +16,7 @@ yaml = pytest.importorskip("yaml")  # comes with Jupyter Book
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = ROOT / "chapters"
-PAGES = ROOT / "_build" / "html" / "chapters"
 CLAIMS = {"sequence_problem": (1, 13), "architecture": (3, 17), "gates": (4, 17), "mathematics": (5, 15)}
-# What keeps Chromium itself from talking to anybody, so that a foreign request is the page's.
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def in_contents():
@@ -112,24 +101,6 @@ def test_every_symbol_has_a_colour_and_a_line():
     assert set(plotting.COLOURS) == set(plotting.LINES) == set("ifgoch")
 
 
-OURS = ("file:", "data:", "blob:")  # addresses that ask nobody
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A headless Chromium, the system's own."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine: install the package chromium")
-    if not (PAGES / "index.html").exists():
-        pytest.skip("the book is not built: run `make book` first")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 LOOKS = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
@@ -140,22 +111,16 @@ LOOKS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("look", LOOKS)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_opens_from_disk(chromium, name, look):
-    complaints = []
+def test_a_page_opens_from_disk(chromium, pages, name, look):
     with chromium.new_context(**LOOKS[look]) as context:
         page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-        page.on("request", lambda request: None if request.url.startswith(OURS) else complaints.append(request.url))
-        page.goto((PAGES / f"{name}.html").as_uri())
-        if page.locator(".math").count():
-            page.wait_for_selector("mjx-container", state="attached")
-            page.evaluate("MathJax.startup.promise.then(() => true)")
-            assert page.locator(".math:not(:has(mjx-container))").count() == 0
-            assert page.locator("mjx-merror").count() == 0
+        found = complaints(page)
+        page.goto((pages / f"{name}.html").as_uri())
+        formulas_are_set(page)
+        assert page.locator(".math:not(:has(mjx-container))").count() == 0
+        assert page.locator("mjx-merror").count() == 0
         page.wait_for_timeout(300)  # for what a page starts after it has loaded
-        assert complaints == []
+        assert found == []
         assert page.evaluate("document.documentElement.dataset.theme") == LOOKS[look]["color_scheme"]
         assert page.evaluate("document.documentElement.scrollWidth") <= LOOKS[look]["viewport"]["width"]
         broken = page.evaluate("[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)")
@@ -164,24 +129,24 @@ def test_a_page_opens_from_disk(chromium, name, look):
 
 
 @pytest.mark.slow
-def test_search_finds_a_term_from_disk(chromium):
+def test_search_finds_a_term_from_disk(chromium, pages):
     with chromium.new_context() as context:
         page = context.new_page()
-        page.goto((PAGES.parent / "search.html").as_uri() + "?q=forget+gate")
+        page.goto((pages.parent / "search.html").as_uri() + "?q=forget+gate")
         page.wait_for_selector("#search-results li a")
         assert "gates" in " ".join(page.locator("#search-results li a").all_inner_texts()).lower()
 
 
 @pytest.mark.slow
-def test_the_ledger_filters_and_is_whole_without_scripts(chromium):
+def test_the_ledger_filters_and_is_whole_without_scripts(chromium, pages):
     claims = [entry["id"] for entry in yaml.safe_load((CHAPTERS / "claims.yml").read_text(encoding="utf-8"))]
     with chromium.new_context(java_script_enabled=False) as context:
         page = context.new_page()
-        page.goto((PAGES / "claims.html").as_uri())
+        page.goto((pages / "claims.html").as_uri())
         assert page.locator("div.claim:visible").count() == len(claims)
     with chromium.new_context() as context:
         page = context.new_page()
-        page.goto((PAGES / "claims.html").as_uri())
+        page.goto((pages / "claims.html").as_uri())
         assert page.get_by_role("status").inner_text() == f"{len(claims)} of {len(claims)} claims"
         page.get_by_label("verdict").select_option("wrong")
         shown = page.locator("div.claim:visible")
@@ -195,14 +160,14 @@ def test_the_ledger_filters_and_is_whole_without_scripts(chromium):
 
 
 @pytest.mark.slow
-def test_claims_and_chapters_link_both_ways(chromium):
+def test_claims_and_chapters_link_both_ways(chromium, pages):
     with chromium.new_context() as context:
         page = context.new_page()
-        page.goto((PAGES / "gates.html").as_uri())
+        page.goto((pages / "gates.html").as_uri())
         page.locator("#claim-4-4 a").click()
         page.wait_for_url("**/claims.html#claim-4-4")
         page.locator("#claim-4-4 .claim-places a").first.click()
         page.wait_for_url("**/gates.html#claim-4-4")
-        page.goto((PAGES / "claims.html").as_uri())
+        page.goto((pages / "claims.html").as_uri())
         page.locator("div.claim.by-check .claim-checks a").first.click()
         page.wait_for_url("**/records.html#record-*")

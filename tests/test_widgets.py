@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import complaints
 
 from lstmkit import results, widgets
 from lstmkit.cells import lstm as cell
@@ -381,24 +382,6 @@ def test_a_widget_that_cannot_be_is_refused(tmp_path, body, said):
 # The pages, in a browser
 
 
-OURS = ("file:", "data:", "blob:")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A headless Chromium, the system's own."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    from test_book import FLAGS
-
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine: install the package chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 def write_page(folder, name, data, theme="light"):
     """A page of nothing but one widget, with the book's own scripts and style."""
     static = ROOT / "chapters" / "_static"
@@ -469,16 +452,13 @@ class Reader:
 @pytest.fixture
 def read(chromium, tmp_path):
     """A function (name, data) that opens the page of one widget; it must end without a complaint."""
-    complaints, contexts = [], []
+    watched, contexts = [], []
 
     def open_page(name, data=None, theme="light", width=1000):
         context = chromium.new_context(viewport={"width": width, "height": 800}, reduced_motion="reduce")
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-        page.on("request", lambda request: None if request.url.startswith(OURS) else complaints.append(request.url))
+        watched.append(complaints(page))
         page.goto(write_page(tmp_path, name, data, theme))
         page.wait_for_selector(".widget-live")
         return Reader(page)
@@ -486,7 +466,7 @@ def read(chromium, tmp_path):
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert [found for found in watched if found] == []
 
 
 NAMES = {"gate_explorer": "gate_explorer", "half_life": None, "counting": "counting"}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import complaints
 
 from lstmkit import forecasting, widgets
 from lstmkit.experiments import gradient_lag
@@ -381,9 +382,6 @@ def test_what_the_page_says_of_the_forecast_is_so():
 
 
 # In a page
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-OURS = ("file:", "data:", "blob:")
 PAGE = """<!doctype html>
 <html lang="en" data-theme="{theme}"><head><meta charset="utf-8"><title>{name}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
@@ -395,23 +393,10 @@ PAGE = """<!doctype html>
 {scripts}</body></html>"""
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    """A headless Chromium, the system's own."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no Chromium on this machine: install the package chromium")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def opened(chromium, tmp_path):
     """opened(name, width, theme): a page with the widget, opened from disk; it complained of nothing until the end."""
-    complaints, contexts = [], []
+    watched, contexts = [], []
 
     def open_page(name, width=1000, theme="light", scripts=True):
         sources = [SCRIPTS / f"{script}.js" for script in ("numbers", "plot", name)]
@@ -426,17 +411,14 @@ def opened(chromium, tmp_path):
         path.write_text(html, encoding="utf-8")
         contexts.append(chromium.new_context(java_script_enabled=scripts, viewport={"width": width, "height": 800}))
         page = contexts[-1].new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
-        page.on("request", lambda request: None if request.url.startswith(OURS) else complaints.append(request.url))
+        watched.append(complaints(page))
         page.goto(path.as_uri())
         return page
 
     yield open_page
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert [found for found in watched if found] == []
 
 
 def output(page, name):
