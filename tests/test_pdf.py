@@ -52,6 +52,23 @@ def test_answers_are_unfolded_and_the_code_behind_figures_is_left_out(book):
     assert "mathjax/t.js" in whole
 
 
+def test_the_outline_gets_the_headings_of_the_pages(book, tmp_path):
+    pypdf = pytest.importorskip("pypdf")
+    titles = pdf.headings(pdf.whole())
+    assert titles == ["Contents", "First", "Second"]
+    writer = pypdf.PdfWriter()
+    page = writer.add_blank_page(100, 100)
+    first = writer.add_outline_item("ContentsContents", page.page_number)
+    writer.add_outline_item("FirstFirst", page.page_number, parent=first)
+    writer.add_outline_item("Second", page.page_number)
+    writer.write(tmp_path / "x.pdf")
+    pdf.name_outline(tmp_path / "x.pdf", titles)
+    found = pypdf.PdfReader(tmp_path / "x.pdf").outline
+    assert [found[0].title, found[1][0].title, found[2].title] == titles
+    with pytest.raises(ValueError, match="has 3 headings in its outline, the pages have 2"):
+        pdf.name_outline(tmp_path / "x.pdf", titles[:2])
+
+
 @pytest.mark.slow
 def test_the_printed_book_opens_with_its_outline():
     file = pdf.HTML / pdf.NAME

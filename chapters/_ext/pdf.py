@@ -99,7 +99,8 @@ def write(file):
     if not (PAGES / "index.html").exists():
         sys.exit("a PDF is made of the built pages: run `make book` first")
     page_file = PAGES / "whole-book.html"
-    page_file.write_text(whole(), encoding="utf-8")
+    text = whole()
+    page_file.write_text(text, encoding="utf-8")
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
@@ -117,6 +118,35 @@ def write(file):
             browser.close()
     finally:
         page_file.unlink()
+    name_outline(file, headings(text))
+
+
+def headings(text):
+    """The headings of a page, in order."""
+    found = BeautifulSoup(text, "html.parser").select("body :is(h1, h2, h3, h4, h5, h6)")
+    return [" ".join(heading.get_text().split()) for heading in found]
+
+
+def name_outline(file, titles):
+    """Give the entries of a PDF's outline their titles: Chromium says a heading twice that begins a page."""
+    import pypdf
+
+    writer = pypdf.PdfWriter(clone_from=file)
+
+    def entries(node):
+        node = node.get("/First")
+        while node is not None:
+            node = node.get_object()
+            yield node
+            yield from entries(node)
+            node = node.get("/Next")
+
+    found = list(entries(writer.root_object["/Outlines"].get_object()))
+    if len(found) != len(titles):
+        raise ValueError(f"the PDF has {len(found)} headings in its outline, the pages have {len(titles)}")
+    for entry, title in zip(found, titles, strict=True):
+        entry[pypdf.generic.NameObject("/Title")] = pypdf.generic.TextStringObject(title)
+    writer.write(file)
 
 
 if __name__ == "__main__":
