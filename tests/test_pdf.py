@@ -57,10 +57,10 @@ def test_the_outline_gets_the_headings_of_the_pages(book, tmp_path):
     titles = pdf.headings(pdf.whole())
     assert titles == ["Contents", "First", "Second"]
     writer = pypdf.PdfWriter()
-    page = writer.add_blank_page(100, 100)
-    first = writer.add_outline_item("ContentsContents", page.page_number)
-    writer.add_outline_item("FirstFirst", page.page_number, parent=first)
-    writer.add_outline_item("Second", page.page_number)
+    writer.add_blank_page(100, 100)
+    first = writer.add_outline_item(title="ContentsContents", page_number=0)
+    writer.add_outline_item(title="FirstFirst", page_number=0, parent=first)
+    writer.add_outline_item(title="Second", page_number=0)
     writer.write(tmp_path / "x.pdf")
     pdf.name_outline(tmp_path / "x.pdf", titles)
     found = pypdf.PdfReader(tmp_path / "x.pdf").outline
