@@ -8,6 +8,8 @@ An assignment is a notebook in text form (py:percent).  Cells that belong to a q
     # %% [markdown] question="lstm_step"      the statement
     # %% question="lstm_step"                 the answer, its solution between ### BEGIN SOLUTION and ### END SOLUTION
     # %% question="lstm_step" points=18       the test, its hidden part between ### BEGIN and ### END HIDDEN TESTS
+    # %% question="scan" points=3 extra=true  the same for extra credit, which comes on top of the assignment's points
+    # %% [markdown] question="why" points=4   a model answer, which a person marks by the rubric of the statement
 
 JupyterLab keeps these marks when it saves.  Here they become nbgrader's metadata.  What is wrong with an assignment is
 said before anything is written.
@@ -16,6 +18,7 @@ said before anything is written.
 import argparse
 import importlib
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -26,7 +29,12 @@ from nbgrader.apps import NbGraderAPI
 from traitlets.config import PyFileConfigLoader
 
 HERE = Path(__file__).parent
-ROLES = {"statement": {"locked": True}, "answer": {"solution": True}, "test": {"grade": True, "locked": True}}
+ROLES = {
+    "statement": {"locked": True},
+    "answer": {"solution": True},
+    "test": {"grade": True, "locked": True},
+    "manual": {"grade": True, "solution": True},
+}
 SOLUTION = ("### BEGIN SOLUTION", "### END SOLUTION")
 HIDDEN = ("### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS")
 
@@ -67,15 +75,17 @@ class _Cell:
     def __init__(self, path, number, cell):
         self.id, self.source, self.kind = f"{path.stem}-{number}", cell.source, cell.cell_type
         self.question, self.points = cell.metadata.get("question"), cell.metadata.get("points")
+        self.extra = cell.metadata.get("extra", False)
         self.where = f"{path.name}, cell {number + 1}" + (f" ({self.question})" if self.question else "")
         self.role = None
         if self.question:
-            self.role = "statement" if self.kind == "markdown" else "answer" if self.points is None else "test"
-            self.id = self.question if self.role == "test" else f"{self.question}-{self.role}"
-        if unknown := set(cell.metadata) - {"question", "points", "lines_to_next_cell", "tags"}:
+            ungraded, graded = ("statement", "manual") if self.kind == "markdown" else ("answer", "test")
+            self.role = ungraded if self.points is None else graded
+            self.id = self.question if self.points is not None else f"{self.question}-{self.role}"
+        if unknown := set(cell.metadata) - {"question", "points", "extra", "lines_to_next_cell", "tags"}:
             raise ValueError(f"{self.where}: the mark {sorted(unknown)[0]!r} means nothing; use question and points")
-        if self.points is not None and self.role != "test":
-            raise ValueError(f"{self.where}: points stand only on the test of a question, a code cell")
+        if self.points is not None and not self.question:
+            raise ValueError(f"{self.where}: points stand only on a cell of a question: name it")
 
     def made(self):
         new = nbformat.v4.new_markdown_cell if self.kind == "markdown" else nbformat.v4.new_code_cell
@@ -83,7 +93,7 @@ class _Cell:
         if self.role:
             flags = {"grade": False, "solution": False, "locked": False, "task": False} | ROLES[self.role]
             cell.metadata.nbgrader = {**flags, "grade_id": self.id, "schema_version": 3}
-            if self.role == "test":
+            if self.points is not None:
                 cell.metadata.nbgrader.points = self.points
         return cell
 
@@ -102,21 +112,44 @@ def _check(path, cells):
                 raise ValueError(f"{cell.where}: a {what} outside of a question's {role} would be released")
         if not cell.role:
             continue
-        if cell.question not in questions:
-            raise ValueError(f"{cell.where}: lstmkit.grading.{path.stem} has no question {cell.question!r}")
         if cell.id in seen:
-            raise ValueError(f"{cell.where}: a second {cell.role} of this question; the first is {seen[cell.id]}")
-        seen[cell.id] = cell.where
-        if cell.role == "test":
-            if f"{cell.question}-answer" not in seen:
-                raise ValueError(f"{cell.where}: the test comes before the answer, or there is no answer")
-            if cell.points != questions[cell.question].points:
-                parts = questions[cell.question].points
-                raise ValueError(f"{cell.where}: {cell.points} points, but the parts of its check add up to {parts}")
+            raise ValueError(f"{cell.where}: a second {cell.role} of this question; the first is {seen[cell.id].where}")
+        seen[cell.id] = cell
+        if cell.role == "manual":
+            _check_manual(cell, questions, seen)
+        elif cell.role == "test":
+            _check_test(cell, questions, seen)
+    by_hand = {cell.question for cell in seen.values() if cell.role == "manual"}
+    for cell in seen.values():
+        if cell.question not in questions and cell.question not in by_hand:
+            raise ValueError(f"{cell.where}: lstmkit.grading.{path.stem} has no question {cell.question!r}")
     for name in questions:
         for grade_id in (f"{name}-statement", f"{name}-answer", name):
             if grade_id not in seen:
                 raise ValueError(f"{path.name}: question {name!r} has no cell for {grade_id!r}")
+
+
+def _check_test(cell, questions, seen):
+    if cell.question not in questions:
+        raise ValueError(f"{cell.where}: there is no question {cell.question!r} in the checks of this assignment")
+    if f"{cell.question}-answer" not in seen:
+        raise ValueError(f"{cell.where}: the test comes before the answer, or there is no answer")
+    parts = questions[cell.question].points
+    if cell.points != parts:
+        raise ValueError(f"{cell.where}: {cell.points} points, but the parts of its check add up to {parts}")
+    if cell.extra != questions[cell.question].extra:
+        raise ValueError(f"{cell.where}: its mark says extra={cell.extra}, its check {questions[cell.question].extra}")
+
+
+def _check_manual(cell, questions, seen):
+    if cell.question in questions:
+        raise ValueError(f"{cell.where}: a check marks this question already, so its points stand on the test")
+    if f"{cell.question}-statement" not in seen:
+        raise ValueError(f"{cell.where}: the model answer comes before the statement, or there is no statement")
+    rubric = seen[f"{cell.question}-statement"].source.partition("**Rubric**")[2]
+    points = sum(map(int, re.findall(r"^\|.*\| *(\d+) *\|$", rubric, flags=re.MULTILINE)))
+    if points != cell.points:
+        raise ValueError(f"{cell.where}: {cell.points} points, but the rows under **Rubric** add up to {points}")
 
 
 def main(arguments=None):

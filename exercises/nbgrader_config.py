@@ -13,7 +13,17 @@ if "LSTM_EXCHANGE" in os.environ:
     c.Exchange.root = os.environ["LSTM_EXCHANGE"]
 
 c.ClearSolutions.code_stub = {"python": "raise NotImplementedError()"}
-c.Execute.timeout = 120  # seconds for one cell; a check ends each call of a student's function long before
+# nbgrader's own steps, but for the one that runs the students' code: that is done in isolation, with the tests outside.
+# With secret.txt in this folder (see README.md), each student's questions have numbers of their own.
+c.Autograde.autograde_preprocessors = [
+    "lstmkit.grading.autograde.Isolated",
+    "nbgrader.preprocessors.IgnorePattern",
+    "nbconvert.preprocessors.ClearMetadataPreprocessor",
+    "nbgrader.preprocessors.LimitOutput",
+    "nbgrader.preprocessors.SaveAutoGrades",
+    "nbgrader.preprocessors.AssignLatePenalties",
+    "nbgrader.preprocessors.CheckCellMetadata",
+]
 # nbgrader shows hidden tests in the feedback; this takes them out again.
 c.GenerateFeedback.preprocessors = [
     "nbgrader.preprocessors.GetGrades",

@@ -6,25 +6,17 @@ the pen.  A text completes the sentence "this is what comes out when ...".  Read
 T steps, B sequences, D inputs, H units; the arguments are those of the right values in lstmkit/grading/lstm.py.
 """
 
-from itertools import permutations
-from types import SimpleNamespace
+from itertools import combinations, permutations
 
 import numpy as np
 
+from lstmkit.grading.formulas import evaluate, slip
 from lstmkit.grading.question import Mistake
 from lstmkit.numpy.functions import sigmoid
 from lstmkit.numpy.gradients import finite_difference
 
 ORDERS = [order for order in permutations("ifgo") if order != tuple("ifgo")]
 BLOCK = {"i": 0, "f": 1, "g": 2, "o": 3}
-
-
-def _evaluate(formulas, given, outputs, replaced):
-    """The formulas one after the other, each a function of the values before it, and the outputs among them."""
-    v = SimpleNamespace(**given)
-    for name, formula in (formulas | replaced).items():
-        setattr(v, name, formula(v))
-    return {name: getattr(v, name) for name in outputs}
 
 
 SIGMOID_FORMULAS = {
@@ -72,18 +64,18 @@ STEP_GRADIENTS = ("d_x", "d_h_prev", "d_c_prev", "d_W_x", "d_W_h", "d_b")
 
 def sigmoid_and_slope(a, y, **replaced):
     """sigmoid(a) and d_sigmoid(y), any shape."""
-    return _evaluate(SIGMOID_FORMULAS, {"a": a, "y": y}, ("sigmoid", "d_sigmoid"), replaced)
+    return evaluate(SIGMOID_FORMULAS, {"a": a, "y": y}, ("sigmoid", "d_sigmoid"), replaced)
 
 
 def step(*arrays, **replaced):
     """h and c (B, H) of one step."""
-    return _evaluate(STEP_FORMULAS, dict(zip(ARRAYS, arrays, strict=True)), ("h", "c"), replaced)
+    return evaluate(STEP_FORMULAS, dict(zip(ARRAYS, arrays, strict=True)), ("h", "c"), replaced)
 
 
 def step_gradients(d_h, d_c, *arrays, **replaced):
     """The six gradients of one step, for d_h and d_c (B, H)."""
     given = dict(zip(ARRAYS, arrays, strict=True), d_h=d_h, d_c=d_c)
-    return _evaluate(STEP_BACKWARD_FORMULAS, given, STEP_GRADIENTS, replaced)
+    return evaluate(STEP_BACKWARD_FORMULAS, given, STEP_GRADIENTS, replaced)
 
 
 def sequence(x, h0, c0, *weights, h_in=lambda h, h0: h, c_in=lambda c, c0: c, **replaced):
@@ -96,7 +88,7 @@ def sequence(x, h0, c0, *weights, h_in=lambda h, h0: h, c_in=lambda c, c0: c, **
         all_c.append(c)
     given = {"h0": h0, "c0": c0, "all_h": np.stack(all_h), "all_c": np.stack(all_c), "h": h, "c": c}
     outputs = {"hs": lambda v: v.all_h, "h_T": lambda v: v.h, "c_T": lambda v: v.c}
-    return _evaluate(outputs, given, outputs, replaced)
+    return evaluate(outputs, given, outputs, replaced)
 
 
 def gradients_through_time(
@@ -137,23 +129,14 @@ def gradients_through_time(
         "d_W_h": lambda v: v.over_time([out["d_W_h"] for out in v.by_step]),
         "d_b": lambda v: v.over_time([out["d_b"] for out in v.by_step]),
     }
-    return _evaluate(outputs, given, [name for name in outputs if name != "over_time"], replaced)
-
-
-def _with(function, **changes):
-    return lambda *args: function(*args, **changes)
-
-
-def _slip(function):
-    """A Mistake of `function`, from its hint, its text and the formulas that it replaces."""
-    return lambda hint, text, **changes: Mistake(hint, text, _with(function, **changes))
+    return evaluate(outputs, given, [name for name in outputs if name != "over_time"], replaced)
 
 
 def _spelled(order):
     return ", ".join(order)
 
 
-_s = _slip(sigmoid_and_slope)
+_s = slip(sigmoid_and_slope)
 SIGMOID = (
     _s("minus missing", "the minus of e^{-a} is missing", sigmoid=lambda v: sigmoid(-v.a)),
     _s("tanh for sigmoid", "tanh is used; σ has values between 0 and 1", sigmoid=lambda v: np.tanh(v.a)),
@@ -163,9 +146,17 @@ SIGMOID = (
         "σ is applied to y once more: y is σ(a) already",
         d_sigmoid=lambda v: sigmoid(v.y) * (1 - sigmoid(v.y)),
     ),
-    _s("slope of tanh", "the derivative of tanh is used, 1 - y²", d_sigmoid=lambda v: 1 - v.y**2),
+    _s(
+        "slope of tanh",
+        "the derivative of tanh is used, 1 - y²: that of σ is y (1 - y)",
+        d_sigmoid=lambda v: 1 - v.y**2,
+    ),
     _s("slope has plus", "y (1 + y) is computed: the sign is a minus", d_sigmoid=lambda v: v.y * (1 + v.y)),
-    _s("slope negative", "the sign is turned round, y (y - 1)", d_sigmoid=lambda v: v.y * (v.y - 1)),
+    _s(
+        "slope negative",
+        "the sign is turned round, y (y - 1): σ rises everywhere, so its slope is positive",
+        d_sigmoid=lambda v: v.y * (v.y - 1),
+    ),
     _s("slope is 1 - y", "the factor y of y (1 - y) is missing", d_sigmoid=lambda v: 1 - v.y),
     _s("slope is y", "the factor 1 - y of y (1 - y) is missing", d_sigmoid=lambda v: v.y),
 )
@@ -182,7 +173,7 @@ def _reordered(order):
     }
 
 
-_s = _slip(step)
+_s = slip(step)
 LSTM_STEP = (
     *(
         _s(
@@ -213,7 +204,7 @@ LSTM_STEP = (
     ),
     _s(
         "no sigmoid",
-        "the gates i, f, o have no sigmoid",
+        "the gates i, f, o have no sigmoid: a gate is a number between 0 and 1",
         i=lambda v: v.blocks[0],
         f=lambda v: v.blocks[1],
         o=lambda v: v.blocks[3],
@@ -249,7 +240,7 @@ LSTM_STEP = (
         "1 is added to the forget gate: that belongs in the initial b",
         f=lambda v: sigmoid(v.blocks[1] + 1),
     ),
-    _s("bias missing", "b is not added", a=lambda v: v.x @ v.W_x.T + v.h_prev @ v.W_h.T),
+    _s("bias missing", "b is not added: a = W_x x + W_h h_prev + b", a=lambda v: v.x @ v.W_x.T + v.h_prev @ v.W_h.T),
     _s(
         "bias twice",
         "b is added twice: there is one bias here",
@@ -275,9 +266,13 @@ LSTM_STEP = (
     ),
 )
 
-_s = _slip(step_gradients)
+_s = slip(step_gradients)
 LSTM_STEP_BACKWARD = (
-    _s("d_c ignored", "the incoming d_c is ignored", d_cell=lambda v: v.d_h * v.o * v.d_tanh),
+    _s(
+        "d_c ignored",
+        "the incoming d_c is ignored: it is what step t + 1 hands back, and is added to what comes through h",
+        d_cell=lambda v: v.d_h * v.o * v.d_tanh,
+    ),
     _s(
         "path through h missing",
         "the path from c through h is left out: d_c + d_h ⊙ o ⊙ (1 - q²)",
@@ -387,7 +382,7 @@ LSTM_STEP_BACKWARD = (
     ),
 )
 
-_s = _slip(sequence)
+_s = slip(sequence)
 LSTM_FORWARD = (
     _s("h0 at every step", "every step is given h0: hand the new h on", h_in=lambda h, h0: h0),
     _s("c0 at every step", "every step is given c0: hand the new c on", c_in=lambda c, c0: c0),
@@ -414,17 +409,17 @@ LSTM_FORWARD = (
     ),
     Mistake(
         "h0 and c0 exchanged",
-        "h0 and c0 are exchanged on the way in",
+        "h0 and c0 are exchanged on the way in: a step takes h first",
         lambda x, h0, c0, *weights: sequence(x, c0, h0, *weights),
     ),
     Mistake(
         "backwards in time",
-        "the loop runs from the last step to the first",
+        "the loop runs from the last step to the first: the state at t comes from t - 1",
         lambda x, *rest: sequence(x[::-1], *rest),
     ),
     Mistake(
         "backwards, put in order",
-        "the loop runs from the last step to the first",
+        "the loop runs from the last step to the first: the state at t comes from t - 1",
         lambda x, *rest: sequence(x[::-1], *rest, hs=lambda v: v.all_h[::-1]),
     ),
     Mistake(
@@ -451,7 +446,12 @@ LSTM_FORWARD = (
     _s(
         "hs batch first", "hs has the batch first: time comes first, (T, B, H)", hs=lambda v: v.all_h.transpose(1, 0, 2)
     ),
-    _s("h_T and c_T exchanged", "h_T and c_T are exchanged", h_T=lambda v: v.c, c_T=lambda v: v.h),
+    _s(
+        "h_T and c_T exchanged",
+        "h_T and c_T are exchanged: h comes before c, as in what a step returns",
+        h_T=lambda v: v.c,
+        c_T=lambda v: v.h,
+    ),
     _s(
         "state of the first step",
         "(h_T, c_T) is the state after the first step",
@@ -467,7 +467,7 @@ LSTM_FORWARD = (
     _s("all cells returned", "c_T holds the cell of every step: return that of the last", c_T=lambda v: v.all_c),
 )
 
-_s = _slip(gradients_through_time)
+_s = slip(gradients_through_time)
 LSTM_BACKWARD = (
     _s(
         "d_hs ignored",
@@ -571,7 +571,12 @@ LSTM_BACKWARD = (
         d_h0=lambda v: 0 * v.d_h,
         d_c0=lambda v: 0 * v.d_c,
     ),
-    _s("d_h0 and d_c0 exchanged", "d_h0 and d_c0 are exchanged", d_h0=lambda v: v.d_c, d_c0=lambda v: v.d_h),
+    _s(
+        "d_h0 and d_c0 exchanged",
+        "d_h0 and d_c0 are exchanged: h comes before c",
+        d_h0=lambda v: v.d_c,
+        d_c0=lambda v: v.d_h,
+    ),
     Mistake(
         "d_hs reversed",
         "d_hs is read from its first step while the caches are read from the last",
@@ -646,7 +651,7 @@ NUMERICAL_GRADIENT = (
     Mistake("sign", "the two points are exchanged: f(a + eps) - f(a - eps)", _differences(-1, 1, 2)),
     Mistake(
         "not divided",
-        "the difference is not divided by 2 eps",
+        "the difference is not divided by 2 eps, the distance of the two points",
         lambda f, a, eps, p, q: {"numerical_gradient": 2 * eps * finite_difference(f, a, eps)},
     ),
     Mistake("not restored", "an entry stays at a - eps while the next one is tried: put it back", _not_restored(-1)),
@@ -662,16 +667,19 @@ NUMERICAL_GRADIENT = (
         lambda f, a, eps, p, q: {"numerical_gradient": finite_difference(f, a, eps).ravel()},
     ),
     Mistake(
-        "absolute error", "the difference is not divided by the size of the arrays", _error(lambda d, p, q: d.max())
+        "absolute error",
+        "the difference is not divided by the size of the arrays: the same difference is much for a "
+        "small gradient and nothing for a large one",
+        _error(lambda d, p, q: d.max()),
     ),
     Mistake(
         "mean error",
-        "the mean takes the place of the maximum",
+        "the mean takes the place of the maximum: one wrong entry would hide among many right ones",
         _error(lambda d, p, q: d.mean() / max(_largest(p), _largest(q))),
     ),
     Mistake(
         "no absolute value",
-        "the absolute value of a - b is missing",
+        "the absolute value of a - b is missing: an entry that is far too small would not be seen",
         _error(lambda d, p, q: (p - q).max() / max(_largest(p), _largest(q))),
     ),
     Mistake(
@@ -727,7 +735,7 @@ def _ported(state_dict, W_x, W_h, b, /, **replaced):
         "b_h": state_dict.get("bias_hh_l0", 0 * b),
         "back": b,
     }
-    return _evaluate(formulas, given, formulas, replaced)
+    return evaluate(formulas, given, formulas, replaced)
 
 
 def _ported_in_order(order):
@@ -742,7 +750,7 @@ def _ported_in_order(order):
     }
 
 
-_s = _slip(_ported)
+_s = slip(_ported)
 PORT_WEIGHTS = (
     _s("bias_hh dropped", "bias_hh_l0 is dropped: torch adds both biases", b=lambda v: v.b_x),
     _s("bias_ih dropped", "bias_ih_l0 is dropped: torch adds both biases", b=lambda v: v.b_h),
@@ -784,7 +792,7 @@ PORT_WEIGHTS = (
     ),
     Mistake(
         "bias lost on the way back",
-        "both biases are zero on the way back",
+        "both biases are zero on the way back: their sum is to be b",
         lambda state_dict, W_x, W_h, b: {"biases back": 0 * b},
     ),
 )
@@ -802,7 +810,11 @@ COUNT_PARAMETERS = (
         "three blocks are counted: the candidate g has weights too",
         _count(lambda D, H, n: 3 * H * (D + H + n)),
     ),
-    Mistake("no bias", "the biases are not counted", _count(lambda D, H, n: 4 * H * (D + H))),
+    Mistake(
+        "no bias",
+        "the biases are not counted: every unit of every block has `biases` of them",
+        _count(lambda D, H, n: 4 * H * (D + H)),
+    ),
     Mistake("always one bias", "`biases` is not used, one is counted", _count(lambda D, H, n: 4 * H * (D + H + 1))),
     Mistake("always two biases", "`biases` is not used, two are counted", _count(lambda D, H, n: 4 * H * (D + H + 2))),
     Mistake(
@@ -820,11 +832,376 @@ COUNT_PARAMETERS = (
         "a bias is counted as one number a gate: it has H",
         _count(lambda D, H, n: 4 * (H * (D + H) + n)),
     ),
-    Mistake("no recurrent weights", "W_h is not counted", _count(lambda D, H, n: 4 * H * (D + n))),
-    Mistake("D for H", "D and H are exchanged", _count(lambda D, H, n: 4 * D * (D + H + n))),
+    Mistake(
+        "no recurrent weights",
+        "W_h is not counted: every unit looks at all H units of the step before as well",
+        _count(lambda D, H, n: 4 * H * (D + n)),
+    ),
+    Mistake(
+        "D for H",
+        "D and H are exchanged: there are H units, and each looks at D inputs",
+        _count(lambda D, H, n: 4 * D * (D + H + n)),
+    ),
     Mistake(
         "peepholes",
         "three peephole vectors are counted: there are none here",
         _count(lambda D, H, n: 4 * H * (D + H + n) + 3 * H),
+    ),
+)
+
+
+REACH_FORMULAS = {
+    "f": lambda v: sigmoid(v.beta),
+    "steps": lambda v: v.T,
+    "arrives": lambda v: v.f**v.steps,
+    "crossing": lambda v: np.log(v.share) / np.log(v.f),
+    "lag": lambda v: np.ceil(v.crossing),
+    "half": lambda v: 0.5 ** (1 / v.T),
+    "bias": lambda v: np.log(v.half / (1 - v.half)),
+}
+
+
+def reach(beta, T, share, **replaced):
+    """What is left of a gradient after T steps, when less than `share` is, and the bias that lets half of it arrive."""
+    given = {"beta": float(beta), "T": T, "share": share}
+    return evaluate(REACH_FORMULAS, given, ("arrives", "lag", "bias"), replaced)
+
+
+_s = slip(reach)
+REACH = (
+    _s(
+        "slope for gate",
+        "each step multiplies by σ'(β): the gradient meets f itself there, as the cell does; the slope of the gate "
+        "comes in only on the way to the weights",
+        f=lambda v: sigmoid(v.beta) * (1 - sigmoid(v.beta)),
+    ),
+    _s("bias for gate", "β itself is taken for the gate: the gate is σ(β)", f=lambda v: v.beta),
+    _s("tanh for gate", "the gate is tanh(β): a gate is a sigmoid", f=lambda v: np.tanh(v.beta)),
+    _s(
+        "what is forgotten",
+        "each step multiplies by 1 - f, the share that is forgotten: what stays is f",
+        f=lambda v: 1 - sigmoid(v.beta),
+    ),
+    _s(
+        "bias ignored",
+        "each step halves the gradient, as at β = 0: your forget gate is wider open",
+        f=lambda v: 0.5,
+    ),
+    _s(
+        "one step too few",
+        "the gate is met T - 1 times: from c_T back to c_0 there are T cell equations",
+        arrives=lambda v: v.f ** (v.T - 1),
+    ),
+    _s(
+        "one step too many",
+        "the gate is met T + 1 times: from c_T back to c_0 there are T cell equations",
+        arrives=lambda v: v.f ** (v.T + 1),
+    ),
+    _s(
+        "share lost",
+        "the share that is lost on the way is given: what arrives is the rest",
+        arrives=lambda v: 1 - v.f**v.T,
+    ),
+    _s(
+        "gate times T",
+        "the gate is multiplied by T: T factors f make a power",
+        arrives=lambda v: v.f * v.T,
+    ),
+    _s(
+        "one gate only",
+        "one step is taken: there are T of them",
+        arrives=lambda v: v.f,
+    ),
+    _s(
+        "lag rounded down",
+        "the crossing is rounded down: one step earlier there is still more left than the share",
+        lag=lambda v: np.floor(v.crossing),
+    ),
+    _s(
+        "lag one too many",
+        "the lag is one too large: the gradient is below the share a step earlier",
+        lag=lambda v: np.ceil(v.crossing) + 1,
+    ),
+    _s(
+        "lag not whole",
+        "the crossing is not rounded: steps are whole, and the first one below it is asked for",
+        lag=lambda v: v.crossing,
+    ),
+    _s(
+        "half-life for lag",
+        "the half-life is given: here the gradient is to fall below the share of yours",
+        lag=lambda v: np.ceil(np.log(0.5) / np.log(v.f)),
+    ),
+    _s(
+        "lag of the share lost",
+        "the lag is the one at which the share is lost: it is to be all that is left",
+        lag=lambda v: np.ceil(np.log(1 - v.share) / np.log(v.f)),
+    ),
+    _s(
+        "lag from the linear rule",
+        "the loss of a single step is added up, n (1 - f): the losses multiply, as f · f · f",
+        lag=lambda v: np.ceil((1 - v.share) / (1 - v.f)),
+    ),
+    _s("gate for bias", "the gate is given: the bias is the number whose σ it is", bias=lambda v: v.half),
+    _s(
+        "bias of the wrong sign",
+        "the bias has the wrong sign: it would shut the gate",
+        bias=lambda v: np.log((1 - v.half) / v.half),
+    ),
+    _s(
+        "chrono bias",
+        "log(T - 1) is given, the chrono rule: it lets about 1/e arrive after T steps, not a half",
+        bias=lambda v: np.log(v.T - 1),
+    ),
+    _s(
+        "bias from the linear rule",
+        "the gate is 1 - 1/(2T), as if each step took away the same amount: each takes the same share of what is left",
+        bias=lambda v: np.log(2 * v.T - 1),
+    ),
+    _s(
+        "bias for the share",
+        "the bias lets `share` of the gradient arrive: here it is to be one half",
+        bias=lambda v: np.log(v.share ** (1 / v.T) / (1 - v.share ** (1 / v.T))),
+    ),
+    _s(
+        "logarithm for bias",
+        "the logarithm of the gate is given: to undo σ takes log(f / (1 - f))",
+        bias=lambda v: np.log(v.half),
+    ),
+    _s(
+        "half a step",
+        "the gate is one half: the half is to be left after T steps, not after one",
+        bias=lambda v: 0.0,
+    ),
+)
+
+
+LEAKY_FORMULAS = {
+    "d_cell": lambda v: v.d_c + v.d_h * (v.o * (1 - v.q**2) + v.r),
+    "d_f": lambda v: v.d_cell * v.c_prev,
+    "d_a_i": lambda v: v.d_cell * v.g * v.i * (1 - v.i),
+    "d_a_f": lambda v: v.d_f * v.f * (1 - v.f),
+    "d_a_g": lambda v: v.d_cell * v.i * v.k * (1 - v.g**2),
+    "d_a_o": lambda v: v.d_h * v.q * v.o * (1 - v.o),
+    "d_a of i and o": lambda v: np.concatenate([v.d_a_i, v.d_a_o], axis=1),
+    "d_a of f": lambda v: v.d_a_f,
+    "d_a of g": lambda v: v.d_a_g,
+    "d_a": lambda v: np.concatenate([v.d_a_i, v.d_a_f, v.d_a_g, v.d_a_o], axis=1),
+    "d_h_prev": lambda v: v.d_a @ v.W_h,
+    "d_c_prev": lambda v: v.d_cell * v.f,
+    "d_b": lambda v: v.d_a.sum(axis=0),
+}
+LEAKY_GRADIENTS = ("d_a of i and o", "d_a of f", "d_a of g", "d_h_prev", "d_c_prev", "d_b")
+LEAKY_CACHE = ("c_prev", "W_h", "i", "f", "g", "o", "c", "q")
+
+
+def leaky_gradients(d_h, d_c, cache, k, r, **replaced):
+    """The gradients of the leaky step, the blocks of d_a apart."""
+    given = dict(zip(LEAKY_CACHE, cache, strict=True), d_h=d_h, d_c=d_c, k=k, r=r)
+    return evaluate(LEAKY_FORMULAS, given, LEAKY_GRADIENTS, replaced)
+
+
+# The bugs that are planted in `broken`: what replaces the right formula, and a symptom that does not give it away.
+BUGS = {
+    "d_c lost": (
+        {"d_cell": lambda v: v.d_h * (v.o * (1 - v.q**2) + v.r)},
+        "the result is the same whatever d_c is",
+    ),
+    "new cell in d_f": (
+        {"d_f": lambda v: v.d_cell * v.c},
+        "the slope of f is taken at a cell that f never multiplied",
+    ),
+    "slope k lost": (
+        {"d_a_g": lambda v: v.d_cell * v.i * (1 - v.g**2)},
+        "the candidate is differentiated as if k were one",
+    ),
+    "d_b averaged": (
+        {"d_b": lambda v: v.d_a.mean(axis=0)},
+        "a batch that is repeated leaves d_b as it is, where it should double",
+    ),
+}
+
+
+def _bugs_left(names):
+    """The mistake of a repair that leaves these bugs in; of several, the first is hinted at."""
+    first = BUGS[names[0]][1]
+    begin = {1: "one of the four bugs is left. Its trace: ", 4: "all four bugs are left. The trace of the first: "}
+    count = {2: "two", 3: "three"}.get(len(names))
+    begin = begin.get(len(names), f"{count} of the four bugs are left. The trace of the first: ")
+    replaced = {name: formula for bug in names for name, formula in BUGS[bug][0].items()}
+    return slip(leaky_gradients)(f"left: {', '.join(names)}", begin + first, **replaced)
+
+
+_s = slip(leaky_gradients)
+REPAIR = (
+    *(_bugs_left(names) for count in (4, 3, 2, 1) for names in combinations(BUGS, count)),
+    _s(
+        "leak left out",
+        "the leak is left out of what reaches the cell: h has the term r c too",
+        d_cell=lambda v: v.d_c + v.d_h * v.o * (1 - v.q**2),
+    ),
+    _s(
+        "leak without d_h",
+        "r is added by itself: it comes with the factor d_h, as h does",
+        d_cell=lambda v: v.d_c + v.d_h * v.o * (1 - v.q**2) + v.r,
+    ),
+    _s(
+        "leak of d_c",
+        "the leak r is given the factor d_c: r c is a part of h, so it comes with d_h",
+        d_cell=lambda v: v.d_c * (1 + v.r) + v.d_h * v.o * (1 - v.q**2),
+    ),
+    _s(
+        "leak behind the tanh",
+        "the leak r is given the slope of the tanh: r c stands beside o ⊙ tanh(c), outside of the tanh",
+        d_cell=lambda v: v.d_c + v.d_h * (v.o + v.r) * (1 - v.q**2),
+    ),
+    _s(
+        "d_c scaled by the output",
+        "d_c is multiplied by the slope of the output equation: it arrives at the cell as it is",
+        d_cell=lambda v: (v.d_c + v.d_h) * (v.o * (1 - v.q**2) + v.r),
+    ),
+    _s(
+        "slope k squared",
+        "the slope k comes in twice: k a_g is differentiated once",
+        d_a_g=lambda v: v.d_cell * v.i * v.k**2 * (1 - v.g**2),
+    ),
+    _s(
+        "slope k inside the square",
+        "1 - (k g)² is taken: g is tanh(k a_g) already, so its slope is k (1 - g²)",
+        d_a_g=lambda v: v.d_cell * v.i * (1 - (v.k * v.g) ** 2),
+    ),
+    _s(
+        "divided by k",
+        "the slope of the candidate is divided by k: the chain rule multiplies",
+        d_a_g=lambda v: v.d_cell * v.i * (1 - v.g**2) / v.k,
+    ),
+    _s(
+        "slope of g once more",
+        "tanh is applied to g once more: g is tanh(k a_g) already",
+        d_a_g=lambda v: v.d_cell * v.i * v.k * (1 - np.tanh(v.k * v.g) ** 2),
+    ),
+    _s(
+        "slope k on every block",
+        "all four blocks are multiplied by k: only the candidate is steeper",
+        d_a_i=lambda v: v.k * v.d_cell * v.g * v.i * (1 - v.i),
+        d_a_f=lambda v: v.k * v.d_f * v.f * (1 - v.f),
+        d_a_o=lambda v: v.k * v.d_h * v.q * v.o * (1 - v.o),
+    ),
+    _s("d_b not summed", "d_b still has a row for every sequence: sum over the batch", d_b=lambda v: v.d_a),
+    _s(
+        "d_b over the columns",
+        "d_b is summed over the gates: sum over the batch, axis 0",
+        d_b=lambda v: v.d_a.sum(axis=1),
+    ),
+    _s(
+        "d_c_prev with the old d_c",
+        "d_c_prev takes only the incoming d_c: what comes through h belongs to it",
+        d_c_prev=lambda v: v.d_c * v.f,
+    ),
+)
+
+
+def from_checkpoints(
+    step,
+    step_backward,
+    d_hs,
+    d_last,
+    x,
+    first,
+    weights,
+    every,
+    measure="",
+    restart=lambda states, start: states[start],
+    handed=lambda d, d_last: d,
+    order=reversed,
+    loss_at=lambda t, start: t,
+    stop=lambda T, every: T,
+    weights_of=sum,
+    inputs=lambda d_x, every: d_x,
+):
+    """All gradients, one after the other in a flat array, from caches that are made again; the rest are slips."""
+    T, states = len(x), [first]
+    for x_t in x:
+        states.append(step(x_t, *states[-1], *weights)[:2])
+    d, d_x, d_weights = d_last, np.zeros(x.shape), [[0 * weight for weight in weights]]
+    for start in order(range(0, stop(T, every), every)):
+        state, caches = restart(states, start), []
+        for t in range(start, min(start + every, T)):
+            *state, cache = step(x[t], *state, *weights)
+            caches.append(cache)
+        d = handed(d, d_last)
+        of_segment = []
+        for t in reversed(range(start, start + len(caches))):
+            d_x[t], *d, d_W_x, d_W_h, d_b = step_backward(d[0] + d_hs[loss_at(t, start)], d[1], caches[t - start])
+            of_segment.append((d_W_x, d_W_h, d_b))
+        d_weights.append([sum(arrays) for arrays in zip(*of_segment, strict=True)])
+    d_weights = [weights_of(arrays) for arrays in zip(*d_weights, strict=True)]
+    return {"gradients": np.concatenate([np.ravel(array) for array in (inputs(d_x, every), *d, *d_weights)])}
+
+
+_s = slip(from_checkpoints)
+LEAN_BACKWARD = (
+    _s(
+        "restart from the first state",
+        "every segment is computed again from the first state: it begins with the state that was kept for it",
+        restart=lambda states, start: states[0],
+    ),
+    _s(
+        "state after the step",
+        "the kept states are those after the first step of a segment: keep the state before it",
+        restart=lambda states, start: states[start + 1],
+    ),
+    _s(
+        "segments cut off",
+        "each segment begins with a gradient of zero: hand d_h and d_c on to the segment before, or it is truncated "
+        "backpropagation",
+        handed=lambda d, d_last: tuple(0 * array for array in d),
+    ),
+    _s(
+        "last gradient for every segment",
+        "each segment begins with d_h_T and d_c_T: these belong to the last one, and what it returns to the one before",
+        handed=lambda d, d_last: d_last,
+    ),
+    _s(
+        "segments in order of time",
+        "the segments are taken from the first to the last: begin with the last",
+        order=iter,
+    ),
+    _s(
+        "d_hs by place in the segment",
+        "d_hs is read at the place within the segment: it has an entry for every step of the sequence",
+        loss_at=lambda t, start: t - start,
+    ),
+    _s(
+        "rest left out",
+        "the last segment is left out where `every` does not divide T: it is a shorter one",
+        stop=lambda T, every: T // every * every,
+    ),
+    _s(
+        "weights of one segment",
+        "the gradients of the weights are those of the first segment alone: add up over all of them",
+        weights_of=lambda segments: segments[-1],
+    ),
+    _s(
+        "segments of d_x in the order of the loop",
+        "the segments of d_x stand in the order in which they were made, the last one first",
+        inputs=lambda d_x, every: np.concatenate([d_x[n : n + every] for n in range(0, len(d_x), every)][::-1]),
+    ),
+    _s(
+        "d_x reversed",
+        "d_x is in the order of the loop, last step first",
+        inputs=lambda d_x, every: d_x[::-1],
+    ),
+    Mistake(
+        "d_hs left out",
+        "d_hs is not used: every h_t reaches the loss directly as well",
+        lambda step, back, d_hs, *rest: from_checkpoints(step, back, 0 * d_hs, *rest),
+    ),
+    Mistake(
+        "last gradient left out",
+        "d_h_T and d_c_T are not used: the last segment begins with them",
+        lambda step, back, d_hs, d_last, *rest: from_checkpoints(
+            step, back, d_hs, tuple(0 * array for array in d_last), *rest
+        ),
     ),
 )

@@ -9,12 +9,14 @@ equal its numbers on every ordinary draw, in every part that it changes.  Mistak
 together.  Nothing is guessed, and no message contains an expected number.
 """
 
+import contextlib
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from lstmkit.grading.guard import Outcome, Problem, call, impatient, stand_in
+from lstmkit.grading import guard, personal
+from lstmkit.grading.guard import HURRIED, Outcome, Problem, TooLong, call, impatient, stand_in, time_budget
 
 RIGHT = 1e-5  # relative to the largest entry; float32 arithmetic passes, and loses the points of precision alone
 RIGHT_FLOAT32 = 1e-4
@@ -29,6 +31,12 @@ FORWARD_FIRST = (
     "Your forward pass is not right yet, and its cache is not the one that the question describes, so the backward "
     "pass cannot be judged by itself. Repair the forward pass first."
 )
+
+MIXED = (
+    "{}: the sequences of the batch are not kept apart. What comes out for one depends on where, or which, the others "
+    "are: look for a sum, a mean or a sort over the axis of the batch."
+)
+_recorded = None  # the reports of a grader's run
 
 UNCHANGED, PRECISION, OWN = "arguments unchanged", "float64 precision", "your own forward pass"
 
@@ -49,6 +57,7 @@ class Draw(NamedTuple):
     args: tuple
     label: str = ""
     kind: str = "ordinary"
+    seconds: float | None = None  # for one call of a student's function, if not the usual time
 
 
 class Mistake(NamedTuple):
@@ -64,13 +73,18 @@ class Question(NamedTuple):
 
     name: str
     parts: tuple[Part, ...]
-    draws: Callable[[np.random.Generator], list[Draw]]
+    draws: Callable[..., list[Draw]]  # draws(rng), or draws(rng, yours) where there is `yours`
     key: Callable[..., dict]  # key(*args) -> the right value of each part
     # attempt(answers, args, own) -> {part: value or Problem}, and the names of the arguments that were modified
     attempt: Callable[..., tuple[dict, tuple]]
     mistakes: tuple[Mistake, ...] = ()
     stand_ins: dict[str, Callable] | None = None  # ours, for the student's helpers, on a second run
     own_is_right: Callable[..., bool] | None = None  # is what this question builds on right by itself?
+    hints: tuple[str, ...] = ()  # a ladder: each says more than the one before, the last almost everything
+    yours: Callable[[np.random.Generator], dict] | None = None  # small parameters, drawn anew for each student
+    extra: bool = False  # extra credit: its points come on top of the assignment's
+    # the axis of the sequences, of each argument (None: it has none) and of the values that have one
+    batch: tuple[tuple[int | None, ...], dict[str, int]] | None = None
 
     @property
     def points(self):
@@ -132,7 +146,7 @@ def examine(question, answers, seed=0, alone=False):
     good = alone_good = {part.name for part in values if _right_everywhere(part, first, draws, wanted)}
     notes, hints = [], set()
     if len(good) < len(values) and not alone and (question.stand_ins or question.own_is_right):
-        second = _run(question, answers, draws, False)
+        second = _run(question, answers, draws, False, min(HURRIED, guard.SECONDS) if _hung(first) else None)
         good = good | {part.name for part in values if _right_everywhere(part, second, draws, wanted)}
         if not _count_problems(second) or _count_problems(second) < _count_problems(first):
             run = second  # what is left to explain is this function's own
@@ -143,11 +157,16 @@ def examine(question, answers, seed=0, alone=False):
             notes.append(STOOD_IN)
     wrong = [part for part in values if part.name not in good]
     causes, named, explained = _name_mistakes(question, wrong, run, draws, wanted)
+    if mixed := _mixed(question, answers, run, draws, [part.name for part in wrong if part.name not in explained]):
+        causes.append(MIXED.format(", ".join(mixed)))
+        named, explained = named | {"batch order"}, explained | set(mixed)
     verdicts = []
     for part in question.parts:
         if part.form:
             right = part.name in good
             text, hint = ("", None) if right else _describe(part, run, draws, wanted)
+            if hint == "precision" and part.name in explained:
+                text = "not the right values."  # a named mistake that changes little has lost no digits
         elif part.name == OWN:
             right, text, hint = _judge_own(question, answers, good, alone_good)
         else:
@@ -159,14 +178,63 @@ def examine(question, answers, seed=0, alone=False):
 
 
 def draws_of(question, seed):
-    """The Draws that a seed makes, the same ones every time."""
-    return question.draws(np.random.default_rng([seed, *question.name.encode()]))
+    """The Draws that a seed makes for the student's code, the same ones every time."""
+    rng = personal.generator(question.name, seed)
+    return question.draws(rng, yours(question)) if question.yours else question.draws(rng)
+
+
+def yours(question):
+    """The small parameters that this student's question has, as a dict; they depend on the code, not on the seed."""
+    if not question.yours:
+        raise ValueError(f"the question {question.name!r} is the same for everybody: it has no numbers of yours")
+    return question.yours(personal.generator(question.name, 0, 0))
+
+
+def hint(question, step=1):
+    """The text of one hint of the ladder; ValueError if there is no such step."""
+    count = len(question.hints)
+    if isinstance(step, bool) or not isinstance(step, int) or not 1 <= step <= count:
+        raise ValueError(f"step is {step!r}, but the question {question.name!r} has the hints 1 to {count}")
+    more = f'  The next one: check.hint("{question.name}", {step + 1})' if step < count else ""
+    return f"{question.name}, hint {step} of {count}: {question.hints[step - 1]}{more}"
+
+
+def doors(questions):
+    """For the questions of an assignment by name: the functions `hint` and `yours` that its notebook calls."""
+
+    def of(name):
+        if name not in questions:
+            raise ValueError(f"there is no question {name!r} here; there are: {', '.join(questions)}")
+        return questions[name]
+
+    def show_hint(name, step=1):
+        """Print a hint for the question `name`: step 1 says little, the last one almost everything."""
+        print(hint(of(name), step))
+
+    def show_yours(name):
+        """The small parameters of your question `name`, a dict."""
+        return yours(of(name))
+
+    return show_hint, show_yours
 
 
 def show(report):
     """Print the report and hand on its points: the last line of a test cell."""
     print(report)
+    if _recorded is not None:
+        _recorded.append(report)
     return report.points
+
+
+@contextlib.contextmanager
+def recording():
+    """While it lasts, the reports that are shown are collected in the list that it gives."""
+    global _recorded
+    kept, _recorded = _recorded, []
+    try:
+        yield _recorded
+    finally:
+        _recorded = kept
 
 
 def ask(function, args, names, outputs):
@@ -216,16 +284,32 @@ def as_array(value):
         return Problem("form", f"a {type(value).__name__} that does not read as an array of numbers.")
 
 
-def _run(question, answers, draws, own):
+def _run(question, answers, draws, own, seconds=None):
+    """The Run on all draws; seconds: less time for a call than it would have."""
     values, modified = [], {}
     main = next(iter(answers.values()))
     impatiently = {name: impatient(function) for name, function in answers.items()}
     with stand_in(main, question.stand_ins if question.stand_ins and not own else {}):
         for draw in draws:
-            got, touched = question.attempt(impatiently, draw.args, own)
+            with time_budget(seconds or draw.seconds):
+                got, touched = _attempt(question, impatiently, draw.args, own)
             values.append({name: as_array(value) for name, value in got.items()})
             modified.update(dict.fromkeys(touched, draw.label))
     return Run(values, modified)
+
+
+def _attempt(question, answers, args, own):
+    """What question.attempt gives; whatever a student returns, a check does not fall over it."""
+    try:
+        return question.attempt(answers, args, own)
+    except (Exception, TooLong) as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:160]
+        problem = Problem("form", f"what came back cannot be read as an answer ({said}).")
+        return {part.name: problem for part in question.parts if part.form}, ()
+
+
+def _hung(run):
+    return any(getattr(value, "kind", "") == "time" for values in run.values for value in values.values())
 
 
 def _count_problems(run):
@@ -283,8 +367,9 @@ def _describe(part, run, draws, wanted):
     if any(np.isnan(got).any() and not np.isnan(want).any() for _, got, want in ordinary):
         return f"NaN among the values; expected finite numbers.{only}", hint or "nan"
     if all(_close(got, want, 5e-3) for _, got, want in ordinary):
-        text = "almost right: digits are lost. A cast to fewer bits, or a step that is too coarse?"
-        return text, "precision"
+        if all(want.ndim == 0 for _, _, want in ordinary):
+            return "almost right: digits are lost. Compute it, or give all of them.", "precision"
+        return "almost right: digits are lost. A cast to fewer bits, or a step that is too coarse?", "precision"
     shape = f"shape {part.form}" if part.form.startswith("(") else part.form
     return f"{shape} as expected, but not the right values.{only}", hint
 
@@ -315,11 +400,13 @@ def _judge_property(part, good, run, draws, wanted):
                 if draw.kind == part.on and isinstance(got[name], Problem):
                     return False, got[name].text, part.on
                 if draw.kind == part.on and np.isnan(got[name]).any():
-                    overflow = (
-                        "something overflows on the way, and infinite over infinite is NaN; choose a form that cannot"
+                    cause = (
+                        "somewhere on the way infinite meets infinite, or 0 is divided by 0. Choose a form that never "
+                        "comes there"
                     )
-                    return False, f"{name} comes out as NaN for {draw.label}: {overflow}.", part.on
-            return False, f"{name} is not right for {results[0][0]}.", part.on
+                    return False, f"{name} comes out as NaN for {draw.label}: {cause}.", part.on
+            where = next(label for label, right in results if not right)
+            return False, f"{name} is not right for {where}.", part.on
     return True, "", None
 
 
@@ -331,6 +418,53 @@ def _judge_own(question, answers, good, alone_good):
         return True, "", None
     text = "right on our cache, not on the one that your forward pass returns: one of the stored values is wrong."
     return False, text, "cache"
+
+
+def _mixed(question, answers, run, draws, names):
+    """Those of the values in which the result for a sequence depends on the others of its batch, or on its place."""
+    if not question.batch:
+        return []
+    axes, outputs = question.batch
+    place = next(k for k, draw in enumerate(draws) if draw.kind == "ordinary" and not draw.label)
+    args, values = draws[place].args, run.values[place]
+    names = [name for name in names if name in outputs and np.ndim(values[name]) > outputs[name]]
+    names = [name for name in names if not isinstance(values[name], Problem)]
+    if not names:
+        return []
+
+    def outcome(change):
+        given = (arg if axis is None else change(arg, axis) for arg, axis in zip(args, axes, strict=True))
+        return _attempt(question, answers, tuple(given), True)[0]
+
+    def others_changed(kept):
+        def change(arg, axis):  # lengths and masks stay
+            return np.where(_is_at(kept, arg, axis), arg, -2 * arg) if arg.dtype.kind == "f" else arg
+
+        return change
+
+    again, moved = outcome(lambda arg, axis: arg), outcome(lambda arg, axis: np.roll(arg, 1, axis))
+    first, last = outcome(others_changed(0)), outcome(others_changed(-1))
+    found = []
+    for name in names:
+        axis, before = outputs[name], values[name]
+        if not _close(as_array(again[name]), before, SAME):
+            continue  # another result every time
+        ends = [(np.take(before, [k], axis), as_array(got[name]), k) for k, got in ((0, first), (-1, last))]
+        apart = _close(as_array(moved[name]), np.roll(before, 1, axis), SAME) and all(
+            not isinstance(got, Problem) and got.shape == before.shape and _close(np.take(got, [k], axis), end, SAME)
+            for end, got, k in ends
+        )
+        if not apart:
+            found.append(name)
+    return found
+
+
+def _is_at(place, array, axis):
+    """True at the entries of one place of an axis, in a shape that goes with the array."""
+    shape = [1] * array.ndim
+    shape[axis] = -1
+    size = array.shape[axis]
+    return (np.arange(size) == place % size).reshape(shape)
 
 
 def _name_mistakes(question, wrong, run, draws, wanted):

@@ -77,14 +77,14 @@ def tanh_everywhere(x, h, c, Wx, Wh, b):
     return o * np.tanh(c_new), c_new, None
 
 
-@mistake("no tanh on c", loses={"h": 7}, source="nicodjimenez/lstm #47")
+@mistake("no tanh on c", loses={"h": 6}, source="nicodjimenez/lstm #47")
 def cell_not_squashed(x, h, c, Wx, Wh, b):
     zi, zf, zg, zo = quarters(x @ Wx.T + h @ Wh.T + b)
     c = sigmoid(zf) * c + sigmoid(zi) * np.tanh(zg)
     return sigmoid(zo) * c, c, None
 
 
-@mistake("h from the old c", loses={"h": 7})
+@mistake("h from the old c", loses={"h": 6})
 def output_before_update(x, h, c, Wx, Wh, b):
     zi, zf, zg, zo = quarters(x @ Wx.T + h @ Wh.T + b)
     h_new = sigmoid(zo) * np.tanh(c)
@@ -92,7 +92,7 @@ def output_before_update(x, h, c, Wx, Wh, b):
     return h_new, c_new, None
 
 
-@mistake("h tanh outside", loses={"h": 7})
+@mistake("h tanh outside", loses={"h": 6})
 def squashed_after_gate(x, h, c, Wx, Wh, b):
     zi, zf, zg, zo = quarters(x @ Wx.T + h @ Wh.T + b)
     c = sigmoid(zf) * c + sigmoid(zi) * np.tanh(zg)
@@ -220,6 +220,20 @@ def no_memory(x, h, c, Wx, Wh, b):
     zi, _, zg, zo = quarters(x @ Wx.T + h @ Wh.T + b)
     c = sigmoid(zi) * np.tanh(zg)
     return sigmoid(zo) * np.tanh(c), c, None
+
+
+@mistake("batch order", loses=EVERYTHING, source="batch normalisation, as in Cooijmans et al. 2017")
+def normalised_over_the_batch(x, h, c, Wx, Wh, b):
+    z = x @ Wx.T + h @ Wh.T
+    z = (z - z.mean(axis=0)) / (z.std(axis=0) + 1e-5) + b
+    zi, zf, zg, zo = quarters(z)
+    c = sigmoid(zf) * c + sigmoid(zi) * np.tanh(zg)
+    return sigmoid(zo) * np.tanh(c), c, None
+
+
+@mistake("batch order", loses=EVERYTHING)
+def bias_numbered(x, h, c, Wx, Wh, b):
+    return lstm_step(x + 0.1 * np.arange(len(x))[:, None], h, c, Wx, Wh, b)
 
 
 @mistake("raised", loses=EVERYTHING)

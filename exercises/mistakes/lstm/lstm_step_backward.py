@@ -16,7 +16,7 @@ def lstm_step(x, h, c, Wx, Wh, b):
     return o * np.tanh(c_new), c_new, (x, h, c, Wx, Wh, i, f, g, o, np.tanh(c_new))
 
 
-PRODUCTS = {"d_x": 4, "d_h_prev": 4, "d_W_x": 3, "d_W_h": 3, "d_b": 2}  # all that goes through d_a
+PRODUCTS = {"d_x": 3, "d_h_prev": 3, "d_W_x": 3, "d_W_h": 3, "d_b": 2}  # all that goes through d_a
 
 
 def finish(da, x, h, Wx, Wh):
@@ -203,7 +203,7 @@ def weights_averaged(dh, dc, cache):
     return (dx, dh_prev, dc_prev, *(w / dh.shape[0] for w in weights))
 
 
-@mistake("d_x and d_h_prev exchanged", loses={"d_x": 4, "d_h_prev": 4})
+@mistake("d_x and d_h_prev exchanged", loses={"d_x": 3, "d_h_prev": 3})
 def inputs_exchanged(dh, dc, cache):
     dx, dh_prev, *rest = lstm_step_backward(dh, dc, cache)
     return (dh_prev, dx, *rest)
@@ -241,13 +241,13 @@ def forgot_to_return(dh, dc, cache):
     lstm_step_backward(dh, dc, cache)
 
 
-@mistake("cache", of="lstm_step", loses={"your own forward pass": 2})
+@mistake("cache", of="lstm_step", loses={"your own forward pass": 1})
 def new_cell_in_cache(x, h, c, Wx, Wh, b):
     h_new, c_new, cache = lstm_step(x, h, c, Wx, Wh, b)
     return h_new, c_new, (*cache[:2], c_new, *cache[3:])
 
 
-@mistake("cache", of="lstm_step", loses={"your own forward pass": 2})
+@mistake("cache", of="lstm_step", loses={"your own forward pass": 1})
 def candidate_cached_before_tanh(x, h, c, Wx, Wh, b):
     h_new, c_new, cache = lstm_step(x, h, c, Wx, Wh, b)
     return h_new, c_new, (*cache[:7], np.arctanh(cache[7]), *cache[8:])

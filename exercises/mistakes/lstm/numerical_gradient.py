@@ -17,8 +17,8 @@ def relative_error(a, b):
     return 0 if both == 0 else np.abs(a - b).max() / both
 
 
-GRADIENT = {"numerical_gradient": 5, "float32 array": 1}
-ERROR = {"relative_error": 2, "equal arrays": 1}
+GRADIENT = {"numerical_gradient": 4, "float32 array": 1}
+ERROR = {"relative_error": 1, "equal arrays": 1}
 
 
 @mistake("forward difference", loses=GRADIENT)
@@ -109,7 +109,7 @@ def not_scaled(a, b):
     return np.abs(a - b).max()
 
 
-@mistake("mean error", loses={"relative_error": 2, "equal arrays": 1}, of="relative_error")
+@mistake("mean error", loses={"relative_error": 1, "equal arrays": 1}, of="relative_error")
 def mean_of_all(a, b):
     scale = max(np.abs(a).max(), np.abs(b).max())
     return np.abs(a - b).mean() / scale
@@ -177,3 +177,42 @@ def with_nditer(f, a, eps=1e-6):
 @right(of="relative_error")
 def guarded_by_tiny(a, b):
     return np.max(np.abs(np.subtract(a, b))) / max(1e-300, np.max(np.abs(a)), np.max(np.abs(b)))
+
+
+def error_in_torch(a, b):
+    import torch
+
+    a, b = torch.as_tensor(a), torch.as_tensor(b)
+    scale = torch.maximum(a.abs().max(), b.abs().max())
+    return torch.where(scale > 0, (a - b).abs().max() / scale.clamp(min=1e-300), 0.0)
+
+
+@right(needs="torch", relative_error=error_in_torch)
+def in_torch(f, a, eps=1e-6):
+    import torch
+
+    a = torch.as_tensor(a, dtype=torch.float64)
+    moves = eps * torch.eye(a.numel(), dtype=torch.float64).reshape(-1, *a.shape)
+    slopes = [(f((a + move).numpy()) - f((a - move).numpy())) / (2 * eps) for move in moves]
+    return torch.tensor(slopes).reshape(a.shape)
+
+
+@right()
+def one_row_at_a_time(f, a, eps=1e-6):
+    """By recursion over the first axis, down to a number."""
+    a = np.array(a, float)
+
+    def slopes(view):
+        if view.ndim > 1:
+            return [slopes(row) for row in view]
+        out = []
+        for n in range(len(view)):
+            kept, values = view[n], []
+            for side in (1, -1):
+                view[n] = kept + side * eps
+                values.append(f(a))
+            view[n] = kept
+            out.append((values[0] - values[1]) / (2 * eps))
+        return out
+
+    return slopes(a)
