@@ -4,6 +4,7 @@ nbval runs .ipynb files; ours are MyST Markdown (chapters) and Python scripts wi
 converted into _build/nbval on the way.  Without --nbval or --nbval-lax, pytest collects none of them.
 """
 
+import os
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,9 @@ def pytest_collect_file(file_path, parent):
             kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
             notebook.metadata.setdefault("kernelspec", kernel)
             Path(self.fspath).parent.mkdir(parents=True, exist_ok=True)
-            jupytext.write(notebook, self.fspath, version=4)
+            new = Path(self.fspath).with_suffix(f".{os.getpid()}.ipynb")
+            jupytext.write(notebook, new, version=4)
+            new.replace(self.fspath)  # whole: another process of the same run may be reading the old one
             return super().collect()
 
     return Source.from_parent(parent, path=file_path)

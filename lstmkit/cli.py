@@ -1,19 +1,23 @@
-"""The command `lstmkit`: look at this machine, time the kit, run the book's experiments.
+"""The command `lstmkit`: look at this machine, time the kit, run the book's experiments, check the exercises.
 
 Exit codes: 0 all went well; 1 something that was asked for failed; 2 the command line was wrong; 130 stopped by Ctrl-C.
 """
 
 import argparse
+import csv
 import difflib
 import importlib.util
 import json
 import os
+import secrets
 import sys
 from pathlib import Path
 
 import lstmkit
 from lstmkit import bench, doctor, results, running
 from lstmkit.data import download
+from lstmkit.grader import isolation
+from lstmkit.grading import notebook, personal
 
 
 def main(arguments=None):
@@ -47,7 +51,11 @@ def parser():
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
     about = "Say in one table what this machine has and what each missing thing costs."
-    sub = commands.add_parser("doctor", help=about, description=about, epilog="example: lstmkit doctor")
+    sub = commands.add_parser("doctor", help=about, description=about, epilog="example: lstmkit doctor --isolation")
+    sub.add_argument(
+        "--isolation", nargs="?", const="auto", metavar="BACKEND",
+        help="try to break out of the isolation that `lstmkit grade` would use here, or of the one named",
+    )  # fmt: skip
     sub.set_defaults(command=run_doctor)
 
     about = "Time our networks beside their peers and beside the bare matrix products, in one interleaved run."
@@ -100,12 +108,73 @@ def parser():
     sub.add_argument("--anew", action="store_true", help="with --record: run every seed again, and write over old ones")
     sub.add_argument("--jobs", type=at_least_one, default=1, metavar="N", help="processes at once (default: 1)")
     sub.set_defaults(command=run_experiments)
+
+    about = "Check your answers to an assignment, question by question; without a name, list the assignments."
+    example = (
+        "example: lstmkit check lstm   (with lstm.ipynb in this folder; lstm.progress.json keeps what you reached)"
+    )
+    sub = commands.add_parser("check", help=about, description=about, epilog=example)
+    sub.add_argument("notebook", nargs="?", metavar="NAME", help="an assignment, or the file of its notebook")
+    sub.add_argument("--question", metavar="Q", help="only this question")
+    sub.add_argument("--hint", metavar="Q", help="run nothing, show the next hint for question Q")
+    sub.add_argument("--seed", type=seed, default=0, metavar="N", help="other random inputs (default: 0)")
+    sub.set_defaults(command=run_check)
+
+    about = "Grade what students handed in: their code in isolation, the tests outside of it; run in a course folder."
+    sub = commands.add_parser(
+        "grade", help=about, description=about, epilog="example: lstmkit grade lstm --students ada boole",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    sub.add_argument("assignment", metavar="ASSIGNMENT", help="its name, as in submitted/STUDENT/ASSIGNMENT")
+    sub.add_argument("--students", nargs="+", default=(), metavar="ID", help="only these")
+    sub.add_argument("--force", action="store_true", help="grade also what has not changed")
+    sub.add_argument("--jobs", type=at_least_one, default=cores(), metavar="N", help="at once (default: one a core)")
+    sub.add_argument(
+        "--backend", choices=("auto", "bubblewrap", "namespaces", "podman", "docker"), default="auto",
+        help="what keeps student code apart (default: the first of these that works here)",
+    )  # fmt: skip
+    sub.add_argument(
+        "--unsafe-local", action="store_true", help="without any isolation, where nothing else is to be had"
+    )
+    sub.add_argument("--torch", action="store_true", help="let student code import PyTorch")
+    sub.add_argument("--cell-seconds", type=at_least_one, default=60, metavar="S", help="for one cell (default: 60)")
+    sub.add_argument("--seconds", type=at_least_one, default=300, metavar="S", help="for a submission (default: 300)")
+    sub.add_argument("--scheduler", metavar="tcp://…", help="judge on the workers of this Dask cluster")
+    sub.add_argument("--db", metavar="URL", help="another gradebook, such as postgresql://user@host/name")
+    sub.add_argument(
+        "--export", choices=("canvas", "csv"), help="write a file for Canvas, or one for Moodle, and no more"
+    )
+    sub.add_argument("--to", type=new_file, metavar="FILE", help="of --export (default: ASSIGNMENT-canvas.csv, say)")
+    sub.set_defaults(command=run_grade)
+
+    about = "What an instructor needs beside nbgrader."
+    example = "example: lstmkit course codes roster.csv --secret secret.txt > codes.csv"
+    sub = commands.add_parser("course", help=about, description=about, epilog=example)
+    tasks = sub.add_subparsers(title="tasks", required=True, metavar="TASK")
+    about = "Print the code of each student, from which the numbers of their questions are drawn, as CSV."
+    sub = tasks.add_parser("codes", help=about, description=about, epilog=example)
+    sub.add_argument("roster", type=Path, metavar="ROSTER", help="a CSV file with a column `id`, one row a student")
+    sub.add_argument(
+        "--secret", type=Path, required=True, metavar="FILE",
+        help="the course's secret, one line of text; drawn and written there if there is no such file",
+    )  # fmt: skip
+    sub.set_defaults(command=run_codes)
+    about = "Make the private folder of a course: assignments built, secret drawn, roster and gradebook in place."
+    example = "example: lstmkit course new ~/lstm-2027 --roster roster.csv"
+    sub = tasks.add_parser("new", help=about, description=about, epilog=example)
+    sub.add_argument("directory", type=Path, metavar="DIR", help="a new folder, or one that this command has made")
+    sub.add_argument("--roster", type=Path, metavar="FILE", help="a CSV file with a column `id`, one row a student")
+    sub.set_defaults(command=run_course_new)
     return top
 
 
 def run_doctor(chosen):
-    """0 wherever the kit can run at all, however much else is missing."""
-    rows = doctor.look()
+    """0 wherever the kit can run at all, however much else is missing; with --isolation, 0 if it holds."""
+    if chosen.isolation:
+        rows = isolation.isolation(chosen.isolation)
+        print(isolation.isolation_table(rows))
+        return 0 if all(row.found for row in rows) else 1
+    rows = isolation.look(doctor.look())
     print(doctor.table(rows))
     return 0 if doctor.usable(rows) else 1
 
@@ -180,6 +249,130 @@ def run_experiments(chosen):
         raise Mistake(str(error)) from error
 
 
+def run_check(chosen):
+    """`lstmkit check`: 0 if every regular point is there, 1 if some are missing; without a name, the list."""
+    if chosen.notebook is None:
+        for name in notebook.assignments():
+            regular, extra = notebook.points(name)
+            here = notebook.load_progress(Path(f"{name}.progress.json"))
+            reached = f"  best so far here: {sum(row['best'] for row in here.values()):g}" if here else ""
+            print(f"{name:<17} {regular:>3} points and {extra} extra{reached}")
+        return 0
+    one_thread_each()
+    try:
+        assignment, path = notebook.find(chosen.notebook)
+        file = notebook.progress_file(assignment, path)
+        kept = notebook.load_progress(file)
+        if chosen.hint:
+            text, kept = notebook.next_hint(assignment, chosen.hint, kept)
+            print(text)
+        else:
+            tell = (lambda name: print(f"\r\033[K{name} ...", end="", file=sys.stderr, flush=True)) if tty() else None
+            result = notebook.check(assignment, path, chosen.seed, chosen.question, tell)
+            if tell:
+                print("\r\033[K", end="", file=sys.stderr, flush=True)
+            kept = notebook.add_to_progress(kept, result)
+        notebook.save_progress(file, kept)
+    except (notebook.Unreadable, OSError) as error:
+        raise Mistake(str(error)) from error
+    if chosen.hint:
+        return 0
+    for report in result.reports.values():
+        if report.hints != {"blank"}:  # the table says that
+            print(f"{report}\n")
+    for trouble in result.troubles:
+        print(f"cell {trouble.cell} did not run to its end: {trouble.text}\n")
+    print(notebook.summary(result, kept))
+    return 0 if notebook.all_right(result) else 1
+
+
+def run_grade(chosen):
+    """`lstmkit grade`: 0 if every submission was judged, 1 if a person has to look at some, 2 if it cannot begin."""
+    if importlib.util.find_spec("nbgrader") is None:
+        raise Mistake("grading needs nbgrader: pip install nbgrader, or use the environment that `make` makes")
+    from lstmkit.grader import course, grade, lms, sandbox
+
+    one_thread_each()
+    if chosen.unsafe_local and chosen.backend != "auto":
+        raise Mistake("--unsafe-local is no isolation at all: leave --backend out, or leave it out")
+    try:
+        here = course.Course(".", chosen.db)
+        if chosen.export:
+            path = chosen.to or Path(f"{chosen.assignment}-{'canvas' if chosen.export == 'canvas' else 'moodle'}.csv")
+            with open(path, "w", encoding="utf-8", newline="") as stream:
+                (lms.canvas if chosen.export == "canvas" else lms.moodle)(here, chosen.assignment, stream)
+            print(path)
+            return 0
+        if chosen.unsafe_local:
+            print(sandbox.UNSAFE, file=sys.stderr)
+        backend = "unsafe-local" if chosen.unsafe_local else chosen.backend
+        settings = grade.Settings(backend, chosen.torch, float(chosen.cell_seconds), float(chosen.seconds))
+        graded = grade.grade(
+            here, chosen.assignment, chosen.students, chosen.force, settings, chosen.jobs, chosen.scheduler, graded_line
+        )
+        if tty():
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+        print(grade.summary(here, chosen.assignment, graded))
+    except (course.Wrong, sandbox.Unavailable) as error:
+        raise Mistake(str(error)) from error
+    return 1 if any(row.state in ("unreadable", "failed") for row in graded) else 0
+
+
+def graded_line(done, total, row):
+    """Progress: a line that rewrites itself, or one for each submission where nobody watches."""
+    line = f"{done:>{len(str(total))}}/{total}  {row.student}: {row.state}"
+    if tty():
+        print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+    elif row.state != "unchanged":
+        print(line, file=sys.stderr, flush=True)
+
+
+def run_course_new(chosen):
+    """`lstmkit course new`."""
+    if importlib.util.find_spec("nbgrader") is None:
+        raise Mistake("a course needs nbgrader: pip install nbgrader, or use the environment that `make` makes")
+    from lstmkit.grader import course, new
+
+    try:
+        print(new.new(chosen.directory, chosen.roster, progress=lambda line: print(line, file=sys.stderr)))
+    except course.Wrong as error:
+        raise Mistake(str(error)) from error
+    return 0
+
+
+def cores():
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def tty():
+    """Whether somebody watches standard error."""
+    return sys.stderr.isatty()
+
+
+def run_codes(chosen):
+    """`lstmkit course codes`: id,code for each row of the roster."""
+    try:
+        with open(chosen.roster, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+        if not chosen.secret.exists():
+            chosen.secret.touch(mode=0o600)
+            chosen.secret.write_text(secrets.token_urlsafe(32) + "\n", encoding="utf-8")
+            print(
+                f"lstmkit: drew a secret and wrote it to {chosen.secret}; keep it, and keep it to yourself",
+                file=sys.stderr,
+            )
+        secret = chosen.secret.read_text(encoding="utf-8").strip()
+        if not rows or "id" not in rows[0]:
+            raise Mistake(f"{chosen.roster} needs a first line with a column `id`, and a row for each student")
+        codes = [(row["id"].strip(), personal.code_of(secret, row["id"])) for row in rows]
+    except (OSError, ValueError) as error:
+        raise Mistake(str(error)) from error
+    print("id,code")
+    print("\n".join(f"{student},{code}" for student, code in codes))
+    return 0
+
+
 def one_thread_each():
     """The products here are small: a second thread costs more than it brings.  Read when NumPy and torch are loaded."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -220,6 +413,13 @@ def threads(text):
         return cores
     if not text.isdecimal() or not 1 <= int(text) <= cores:
         raise argparse.ArgumentTypeError(f"{text!r} is neither `all` nor a number of threads from 1 to {cores}")
+    return int(text)
+
+
+def seed(text):
+    """A whole number from 0 up."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 0")
     return int(text)
 
 

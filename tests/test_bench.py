@@ -1,6 +1,8 @@
 """The benchmark: what it compares is the same thing, and what it prints is what it measured.  No timing is asserted."""
 
 import json
+import mmap
+import sys
 
 import numpy as np
 import pytest
@@ -143,13 +145,15 @@ def test_ratios_are_those_of_medians_to_the_fastest():
     assert rows["fast"]["note"] == "note"
 
 
-def test_the_memory_of_this_process_rises_with_an_array():
+def test_the_memory_of_this_process_rises_with_what_it_holds():
     before, _ = memory.resident()
-    held = np.ones(2**25, np.uint8)
-    now, most = memory.resident()
+    size = 2**25
+    with mmap.mmap(-1, size) as held:  # not an array: after other tests that may lie in memory freed before
+        held.write(bytes([1]) * size)
+        now, most = memory.resident()
     assert most >= now >= before
-    if now != most:  # where the system says both
-        assert 0.9 * held.nbytes < now - before
+    if now != most or sys.platform == "linux":  # where the system says both
+        assert 0.9 * size < now - before
 
 
 def test_the_modes_whose_memory_is_measured_give_the_same_bits(task, torch):

@@ -80,17 +80,12 @@ def test_a_chapter_is_whole(name):
     assert re.search(r"^\s+name: fig-", text, flags=re.MULTILINE)
 
 
-def test_the_teaching_guide_has_the_points_of_the_assignment():
-    """Its table is typed, so it is held to the assignment's own."""
-
-    def points(text):
-        return [int(n) for n in re.findall(r"^(?:# )?\| \d+ \|.*\| +(\d+) \|$", text, flags=re.MULTILINE)]
-
-    text = text_of("teaching")
-    typed = points(text[text.index("| question | what a student writes |") :])
-    assert typed == points((ROOT / "exercises" / "assignments" / "lstm.py").read_text(encoding="utf-8"))
-    assert len(typed) == 8
-    assert f"eight questions, {sum(typed)} points" in text
+def test_the_teaching_guide_and_the_checks_have_every_assignment():
+    assert "```{course} assignments" in text_of("teaching")
+    listed = re.findall(r"^\(kills-(\w+)\)=\n### .*\n\n```\{course\} (\w+)$", text_of("checks"), flags=re.MULTILINE)
+    assert listed
+    assert all(label == name for label, name in listed)
+    assert sorted(name for _, name in listed) == [path.stem for path in ASSIGNMENTS]
 
 
 ASSIGNMENTS = sorted((ROOT / "exercises" / "assignments").glob("*.py"))

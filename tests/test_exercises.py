@@ -49,8 +49,12 @@ def test_the_source_is_valid_and_the_same_every_time(path, tmp_path):
     nbformat.validate(made)
     assert nbformat.writes(made) == nbformat.writes(build.notebook(path))
     assert len({cell.id for cell in made.cells}) == len(made.cells)
+    said, said_extra = re.search(r"\*\*Points\*\*: (\d+)(?:, and (\d+) extra)?\.", made.cells[0].source).groups("0")
     points = [cell.metadata.nbgrader.points for cell in made.cells if cell.metadata.get("nbgrader", {}).get("grade")]
-    assert sum(points) == 100
+    extra = sum(cell.metadata["points"] for cell in jupytext.read(path).cells if cell.metadata.get("extra"))
+    assert (sum(points) - extra, extra) == (int(said), int(said_extra))
+    if path == LSTM:
+        assert said == "100"
     (tmp_path / "source" / path.stem).mkdir(parents=True)
     (tmp_path / "source" / path.stem / "old.txt").touch()
     build.write_source(path, tmp_path)
@@ -63,35 +67,52 @@ def test_the_table_of_points_in_the_title_is_right(path):
     table = [int(points) for points in re.findall(r"\| (\d+) \|\n", cells[0].source + "\n")]
     assert table == [cell.metadata["points"] for cell in cells if "points" in cell.metadata]
     for cell in cells:
-        if cell.cell_type == "markdown" and (said := re.search(r"^## .*\((\d+) points\)", cell.source)):
+        if cell.cell_type == "markdown" and (said := re.search(r"^## .*\((\d+)(?: extra)? points\)", cell.source)):
             test = next(
                 c for c in cells if c.metadata.get("question") == cell.metadata["question"] and "points" in c.metadata
             )
             assert int(said[1]) == test.metadata["points"]
 
 
-def test_the_sections_that_the_statements_name_exist():
-    for line in re.findall(r"^# \*Where\*: (.*)", LSTM.read_text(encoding="utf-8"), flags=re.MULTILINE):
-        for chapter, sections in re.findall(r"chapter \*(\w+)\*, ([^;]*)", line):
-            text = (ROOT / "chapters" / f"{chapter}.md").read_text(encoding="utf-8")
-            for section in re.findall(r'"(.*?)"', sections):
-                assert re.search(rf"^##+ {re.escape(section)}$", text, flags=re.MULTILINE), (chapter, section)
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.stem)
+def test_a_statement_has_an_example_and_names_sections_that_exist(path):
+    cells = jupytext.read(path, fmt="py:percent").cells
+    statements = {
+        cell.metadata["question"]: cell.source
+        for cell in cells
+        if cell.cell_type == "markdown" and "question" in cell.metadata and "points" not in cell.metadata
+    }
+    for name, text in statements.items():
+        if "**Rubric**" in text:
+            continue
+        assert "*Example*" in text, name
+        where = re.search(r"\*Where\*: (.*?)(\n\n|\Z)", text, flags=re.DOTALL)
+        assert where, name
+        named = re.findall(r"chapter \*(\w+)\*, ([^;]*)", where[1].replace("\n", " "))
+        assert named, name
+        for chapter, sections in named:
+            page = (ROOT / "chapters" / f"{chapter}.md").read_text(encoding="utf-8")
+            quoted = [section.replace('\\"', '"') for section in re.findall(r'"((?:\\"|[^"])*)"', sections)]
+            assert quoted, name
+            for section in quoted:
+                title = rf"^(##+|[`:]{{3,}}\{{exercise\}}) {re.escape(section)}$"
+                assert re.search(title, page, flags=re.MULTILINE), (name, chapter, section)
 
 
 ANSWER = '# %% question="lstm_step"\n'
-TEST = '# %% question="lstm_step" points=18\n'
+TEST = '# %% question="lstm_step" points=15\n'
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (TEST, '# %% question="lstm_step" points=17\n', "17 points, but the parts of its check add up to 18"),
+        (TEST, '# %% question="lstm_step" points=14\n', "14 points, but the parts of its check add up to 15"),
         (TEST, ANSWER, "the answer has no solution"),
-        (TEST, '# %% question="lstm_stop" points=18\n', "no question 'lstm_stop'"),
+        (TEST, '# %% question="lstm_stop" points=15\n', "no question 'lstm_stop'"),
         (TEST, '# %% question="sigmoid" points=6\n', "a second test of this question"),
-        (TEST, '# %% question="lstm_step" points=18 colour="red"\n', "'colour' means nothing"),
+        (TEST, '# %% question="lstm_step" points=15 colour="red"\n', "'colour' means nothing"),
         (ANSWER, "# %%\n", "a solution outside of a question's answer would be released"),
-        ("# %%\nimport numpy", "# %% points=3\nimport numpy", "points stand only on the test"),
+        ("# %%\nimport numpy", "# %% points=3\nimport numpy", "points stand only on a cell of a question"),
         ('# %% [markdown] question="lstm_step"\n', "# %% [markdown]\n", "has no cell for 'lstm_step-statement'"),
         ("    q = np.tanh(c)\n    h = o * q\n", "    ### BEGIN SOLUTION\n", "2 × '### BEGIN SOLUTION' but 1 × "),
         (
@@ -234,9 +255,11 @@ def test_the_stock_pipeline_from_release_to_feedback_and_export(course, tmp_path
         for cell in source.cells
         if cell.metadata.get("nbgrader", {}).get("grade")
     }
-    assert points[key] == full
+    by_hand = {cell.id for cell in source.cells if cell.id in full and cell.metadata.nbgrader.solution}
+    assert by_hand == {"why"}
+    assert points[key] == full | dict.fromkeys(by_hand, 0)  # nobody has marked them yet
     assert points["blank"] == dict.fromkeys(full, 0)
-    expected = dict.fromkeys(full, 0) | {"lstm_step": 11, "count_parameters": 4, "lstm_forward": 12}
+    expected = dict.fromkeys(full, 0) | {"lstm_step": 9, "count_parameters": 4, "lstm_forward": 10}
     assert points["mixed"] == expected
     assert total == {student: sum(scores.values()) for student, scores in points.items()}
 

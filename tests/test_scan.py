@@ -232,14 +232,18 @@ def test_nothing_in_is_no_error(cell, rng, sizes):
 @CELLS
 @FORMS
 def test_ten_thousand_steps_of_a_cell_in_float32(cell, rng, positive):
-    """Gates often shut or wide open; every value and gradient stays within a few roundings of the float64 ones."""
+    """Gates often shut or wide open; every value and gradient stays within a few roundings of the float64 ones.
+
+    Where all units start with a gate wide open, the gradient of the first state has the factor 1 - z, all below the
+    rounding of 1: what is left is nothing, and right.
+    """
     params, *rest = cell_problem(cell, rng, 10_000, 1, dtype=np.float32)
     single = [params._replace(W_x=params.W_x * 10), *rest]
     exact = [type(v)(*(a.astype(float) for a in v)) if isinstance(v, tuple) else v.astype(float) for v in single]
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         results = everything(cell, *single, positive=positive)
     for ours, theirs in zip(results, everything(cell, *exact, positive=positive), strict=True):
-        assert relative_error(ours, theirs) < 2e-4
+        assert np.abs(ours - theirs).max() < 2e-4 * max(np.abs(theirs).max(), 1e-2)
 
 
 @CELLS

@@ -1,0 +1,1 @@
+"""What of ours runs beside student code: nothing here is secret, and nothing here is believed."""
