@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
 RELEASED := exercises/release/.built
-# Test files that `make test` runs at once.
-JOBS ?= 2
+# Test files that `make test` runs at once: one more than two cores, for the browser and the worker have them wait.
+JOBS ?= 3
 # The environment's programs call each other by name (nbgrader calls alembic, for one).
 export PATH := $(BIN):$(PATH)
 # The products of the experiments are small: a second thread costs more than it brings.
@@ -35,7 +35,7 @@ pdf: book  ## print the built book as one PDF into _build/html, and link it from
 	$(BIN)/jupyter-book build . -n -W --keep-going --quiet
 
 test: $(READY)  ## every test: slow ones too, every chapter and every assignment from its text
-	$(BIN)/pytest -rs -m 'not gpu' -n $(JOBS) --dist loadfile --nbval-lax tests chapters exercises/assignments
+	$(BIN)/pytest -rs -m 'not gpu' -n $(JOBS) --dist loadfile --max-worker-restart 0 --nbval-lax tests chapters exercises/assignments
 
 fast: $(READY)  ## the tests that take seconds
 	$(BIN)/pytest

@@ -175,6 +175,10 @@ def test_an_ordinary_end_is_not_called_memory(sandbox):
     assert worker.kill() == ""  # a second time is no mistake
 
 
+def test_the_kernel_ends_it_before_the_grader(sandbox):
+    assert run(sandbox, "say(open('/proc/self/oom_score_adj').read().strip())") == "1000"
+
+
 def test_one_process_gets_a_memory_error_first(sandbox):
     said = run(sandbox, "try: bytearray(told['size'])\nexcept MemoryError: say('MemoryError')", size=1 << 30)
     assert said == "MemoryError"

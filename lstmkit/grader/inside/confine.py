@@ -170,6 +170,12 @@ def close_doors(tmp):
     os.chdir("/box")
 
 
+def go_first():
+    """Where no control group limits the memory and the machine runs out of it: end this process, not the grader."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+
+
 def limit(limits):
     """The limits of each process; `limits` as lstmkit.grader.sandbox.Limits."""
     try:
