@@ -20,6 +20,12 @@ from browser import FLAGS, PAGES  # noqa: E402
 FRESH = random.SystemRandom().randrange(2**32)
 
 
+def pytest_configure(config):
+    """The GPU's kernels run on Triton's interpreter, which it reads when it is loaded, except for `pytest -m gpu`."""
+    if config.option.markexpr != "gpu":
+        os.environ.setdefault("TRITON_INTERPRET", "1")
+
+
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, help="seed of every random test; a failing one prints the seed it had")
 

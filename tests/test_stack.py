@@ -170,8 +170,8 @@ def test_module_equals_torch_nn(torch, name, num_layers, bidirectional, batch_fi
 def loop_only(torch, monkeypatch):
     """Run torch operations where the NumPy twin would run."""
 
-    def run(twin, params, x, state, loop=None, **outside):
-        return (loop or module_recurrence(torch).equations(twin))(params, x, state, **outside)
+    def run(twin, params, x, state, loop=None, products=None, **outside):
+        return (loop or module_recurrence(torch).equations(twin, products))(params, x, state, **outside)
 
     monkeypatch.setattr(module_recurrence(torch), "run", run)
 

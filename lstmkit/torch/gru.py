@@ -17,14 +17,17 @@ from lstmkit.numpy import gru as twin
 from lstmkit.torch import recurrence, stack
 
 
-def run_layer(params, x, state):
-    """One layer, one direction, by torch where that is faster: hs (T, B, H) and the last State, from x (T, B, D)."""
+def run_layer(params, x, state, **way):
+    """One layer, one direction, by torch where that is faster: hs (T, B, H) and the last State, from x (T, B, D).
+
+    `way` is for recurrence.run.
+    """
     W_x, W_h, b, b_u = params
     if len(x) and recurrence.torch_is_faster(x, (*params, *state), has_fast_kernel=False):
         inside = torch.cat([b_u.new_zeros(2 * len(b_u)), b_u])
         hs, h = torch.gru(x, state.h.unsqueeze(0), [W_x, W_h, b, inside], True, 1, 0.0, False, False, False)
         return hs, twin.State(h.squeeze(0))
-    return recurrence.run(twin, params, x, state)
+    return recurrence.run(twin, params, x, state, **way)
 
 
 class GRU(nn.Module):
@@ -51,7 +54,7 @@ class GRU(nn.Module):
         PackedSequence comes out as one; `lengths` (B,) says how many steps of each padded sequence are real.  Raises
         ValueError for a wrong shape, or dtypes that differ.
         """
-        hs, (h_n,) = stack.run(self, twin, run_layer, input, stack.as_state(hx, twin), lengths)
+        hs, (h_n,) = stack.run(self, twin, run_layer, input, stack.as_state(hx, twin), lengths, whole=True)
         return hs, h_n
 
     @classmethod

@@ -16,14 +16,17 @@ from lstmkit.numpy import lstm as twin
 from lstmkit.torch import recurrence, stack
 
 
-def run_layer(params, x, state):
-    """One layer, one direction, by torch where that is faster: hs (T, B, H) and the last State, from x (T, B, D)."""
+def run_layer(params, x, state, **way):
+    """One layer, one direction, by torch where that is faster: hs (T, B, H) and the last State, from x (T, B, D).
+
+    `way` is for recurrence.run.
+    """
     W_x, W_h, b = params
     if len(x) and recurrence.torch_is_faster(x, (*params, *state), has_fast_kernel=True):
         state, weights = tuple(field.unsqueeze(0) for field in state), [W_x, W_h, b, torch.zeros_like(b)]
         hs, h, c = torch.lstm(x, state, weights, True, 1, 0.0, False, False, False)
         return hs, twin.State(h.squeeze(0), c.squeeze(0))
-    return recurrence.run(twin, params, x, state)
+    return recurrence.run(twin, params, x, state, **way)
 
 
 class LSTM(nn.Module):
@@ -50,7 +53,7 @@ class LSTM(nn.Module):
         PackedSequence comes out as one; `lengths` (B,) says how many steps of each padded sequence are real.  Raises
         ValueError for a wrong shape, or dtypes that differ.
         """
-        return stack.run(self, twin, run_layer, input, stack.as_state(hx, twin), lengths)
+        return stack.run(self, twin, run_layer, input, stack.as_state(hx, twin), lengths, whole=True)
 
     @classmethod
     def from_torch(cls, module):

@@ -1,18 +1,21 @@
 """Runs a cell over time on torch tensors: the same equations, on CPU and GPU.
 
 On the CPU, float32 and float64 go through the NumPy twin, forward and backward, with the memory shared and nothing
-copied on the way in.  Everywhere else, and for second derivatives, a loop of torch operations does the same in rows,
-and autograd differentiates it.
+copied on the way in.  On a GPU one kernel runs all steps (lstmkit/torch/kernels).  Everywhere else, and for second
+derivatives, a loop of torch operations does the same in rows, and autograd differentiates it.
 
 T steps, B sequences, D inputs, H units.  x: (T, B, D); a state is a tuple of (B, H), h first.
 `twin` is a module of lstmkit.numpy; `params` and `state` are its Params and State, of tensors.
 """
 
+import functools
+import warnings
 from types import FunctionType
 
 import torch
 
 from lstmkit.numpy import functions, inplace, layer
+from lstmkit.torch import kernels
 
 ON_TORCH = {
     functions.sigmoid: torch.sigmoid,
@@ -25,13 +28,18 @@ ON_TORCH = {
 }
 
 
-def run(twin, params, x, state, loop=None, **outside):
+def run(twin, params, x, state, loop=None, products=None, lengths=None, reverse=False, **outside):
     """hs (T, B, H) and the last state, differentiable in every tensor of params, x and state.
 
-    `loop` is the same in torch operations, (params, x, state, **outside) -> hs, last; if None, `rows` on the cell's own
-    equations.  `outside` is handed to the twin's forward: what an equation takes besides, without a gradient.
+    `products` makes the list of products, and the unit weights, from params, in torch; the twin's own if None.  A layer
+    that is more than a cell and its products has a `loop` instead: itself in torch operations, (params, x, state,
+    **outside) -> hs, last.  `outside` is what an equation takes besides, without a gradient, (T, B, H) each.
+    `lengths` and `reverse`, as in lstmkit.torch.kernels.run, are for the device that it serves alone.
     """
-    loop = loop or equations(twin)
+    if loop is None and kernels.serves(x.device):
+        matrices, weights = (products or own_products(twin))(params)
+        return in_a_kernel(twin.cell, matrices, weights, x, state, outside, lengths, reverse)
+    loop = loop or equations(twin, products)
     autocast = torch.is_autocast_enabled(x.device.type)
     if x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not autocast:
         tensors = [x, *params, *state]
@@ -48,7 +56,7 @@ def torch_is_faster(x, tensors, has_fast_kernel):
     for the LSTM in float32: it wins but where its memory, which it asks for anew at every call, costs more than the
     products.  In float64 torch wins at large products that keep nothing for a gradient.
     """
-    if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+    if x.device.type != "cpu" or kernels.serves(x.device) or torch.is_autocast_enabled("cpu"):
         return False
     B, H = tensors[-1].shape
     learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *tensors))
@@ -57,13 +65,50 @@ def torch_is_faster(x, tensors, has_fast_kernel):
     return not learning and B * H >= 2**14 if x.dtype == torch.float64 else True
 
 
+def in_a_kernel(cell, products, weights, x, state, given, lengths, reverse):
+    """The recurrence in a GPU kernel or, where there is none for a shape, said in a warning, in torch operations."""
+    composed = functools.partial(either_way, cell, given=given, lengths=lengths, reverse=reverse)
+    try:
+        return kernels.run(cell, composed, products, x, state, weights, given, lengths, reverse)
+    except kernels.Unsupported as reason:
+        warnings.warn(f"{reason}; until then torch operations do it, one step at a time", RuntimeWarning, stacklevel=2)
+        return composed(x, state, weights, products)
+
+
+def either_way(cell, x, state, weights, products, given=None, lengths=None, reverse=False):
+    """`rows`, from the last step to the first if `reverse`, each sequence up to its own length if there are `lengths`.
+
+    Beyond it hs is 0 and the state stays as it was.
+    """
+    given = given or {}
+    if lengths is None and reverse:
+        given = {name: values.flip(0) for name, values in given.items()}
+        hs, last = rows(cell, products, x.flip(0), state, weights, given)
+        return hs.flip(0), last
+    if lengths is None:
+        return rows(cell, products, x, state, weights, given)
+    hs = {}
+    for t in reversed(range(len(x))) if reverse else range(len(x)):
+        now = {name: values[t : t + 1] for name, values in given.items()}
+        _, new = rows(cell, products, x[t : t + 1], state, weights, now)
+        going = (t < lengths)[:, None]
+        state = tuple(torch.where(going, field, old) for field, old in zip(new, state, strict=True))
+        hs[t] = state[0].masked_fill(~going, 0)
+    return torch.stack([hs[t] for t in range(len(x))]), state
+
+
+def own_products(twin):
+    """The function of a twin that makes products and unit weights of its Params."""
+    return getattr(twin, "products", layer.products)
+
+
 def equations(twin, products=None):
     """The loop in torch operations for a twin whose cell follows the protocol of lstmkit/cells/__init__.py."""
-    products = products or getattr(twin, "products", layer.products)
+    products = products or own_products(twin)
 
-    def loop(params, x, state):
+    def loop(params, x, state, **given):
         matrices, weights = products(params)
-        return rows(twin.cell, matrices, x, state, weights)
+        return rows(twin.cell, matrices, x, state, weights, given)
 
     return loop
 

@@ -46,7 +46,7 @@ class RNN(nn.Module):
         """
         twin = TWINS[self.nonlinearity]
         run_layer = functools.partial(recurrence.run, twin)
-        hs, (h_n,) = stack.run(self, twin, run_layer, input, stack.as_state(hx, twin), lengths)
+        hs, (h_n,) = stack.run(self, twin, run_layer, input, stack.as_state(hx, twin), lengths, whole=True)
         return hs, h_n
 
     @classmethod

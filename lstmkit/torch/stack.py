@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from lstmkit.numpy.shapes import sized
-from lstmkit.torch import recurrence
+from lstmkit.torch import kernels, recurrence
 
 
 def add_parameters(module, twin, device, dtype, forget_bias=None, forget_block=1):
@@ -81,26 +81,26 @@ def suffixes(module):
     return [(layer, f"_l{layer}{end}") for layer in range(module.num_layers) for end in reverse]
 
 
-def run(module, twin, run_layer, x, state, lengths=None):
+def run(module, twin, run_layer, x, state, lengths=None, whole=False):
     """All layers of a module over x: (T, B, D), (B, T, D) with batch_first, (T, D), or a PackedSequence.
 
     `run_layer(params, x, state) -> hs, last` runs one layer in one direction, with the Params and State of `twin`.
     `lengths` (B,) says how many steps of each sequence of a batch are real: on the others nothing is computed, and
-    the hidden states are zero.
+    the hidden states are zero.  With `whole`, run_layer takes `lengths` and `reverse` itself, as recurrence.run does,
+    and where a kernel serves it gets a batch as a whole.
 
     `state` is None for zeros, or a tuple of initial values, each (L·S, B, H), or (L·S, H) where x has no batch.
     Returns the last layer's hidden states, S·H features in the form that x came in, and the last state as a tuple.
     """
     names = tuple(f"{field}_0" for field in twin.State._fields)
     if lengths is not None:
-        return _padded(module, twin, run_layer, x, state, lengths)
+        return _padded(module, twin, run_layer, x, state, lengths, whole)
     if isinstance(x, PackedSequence):
         data, order, back = x.data, x.sorted_indices, x.unsorted_indices
         counts, lengths = torch.unique_consecutive(x.batch_sizes, return_counts=True)
         treads = list(zip(lengths.tolist(), counts.tolist(), strict=True))
-        data, last = _layers(
-            module, twin, run_layer, _checked(module, data), treads, _state(module, twin, data, state, treads, order)
-        )
+        data, first = _checked(module, data), _state(module, twin, data, state, treads, order)
+        data, last = _layers(module, twin, run_layer, data, treads, first, whole)
         last = tuple(field if back is None else field.index_select(1, back) for field in last)
         return PackedSequence(data, x.batch_sizes, order, back), last
     if x.dim() not in (2, 3):
@@ -111,20 +111,20 @@ def run(module, twin, run_layer, x, state, lengths=None):
     time_first = x.transpose(0, 1) if batched and module.batch_first else x
     T, B, _ = time_first.shape
     data, treads = _checked(module, time_first.flatten(0, 1)), [(T, B)]
-    data, last = _layers(module, twin, run_layer, data, treads, _state(module, twin, data, state, treads, None))
+    data, last = _layers(module, twin, run_layer, data, treads, _state(module, twin, data, state, treads, None), whole)
     hs = data.view(T, B, data.shape[-1])
     if not batched:
         return hs.squeeze(1), tuple(field.squeeze(1) for field in last)
     return hs.transpose(0, 1) if module.batch_first else hs, last
 
 
-def _padded(module, twin, run_layer, x, state, lengths):
+def _padded(module, twin, run_layer, x, state, lengths, whole):
     """A padded batch with the lengths of its sequences, by way of a PackedSequence."""
     if isinstance(x, PackedSequence) or x.dim() != 3:
         raise ValueError("lengths belong to a padded batch of three axes: a PackedSequence has its own")
     T, B = (x.shape[1], x.shape[0]) if module.batch_first else x.shape[:2]
     packed = pack_padded_sequence(x, expect_lengths(lengths, T, B), module.batch_first, enforce_sorted=False)
-    hs, last = run(module, twin, run_layer, packed, state)
+    hs, last = run(module, twin, run_layer, packed, state, whole=whole)
     return pad_packed_sequence(hs, module.batch_first, total_length=T)[0], last
 
 
@@ -146,7 +146,7 @@ def _batch_of_one(module, state, names):
     return tuple(field.unsqueeze(1) for field in state)
 
 
-def _layers(module, twin, run_layer, data, treads, state):
+def _layers(module, twin, run_layer, data, treads, state, whole):
     """Every layer and direction over data, rows of D features; treads are (steps, sequences) of each rectangle."""
     last, ends = [], suffixes(module)
     for layer in range(module.num_layers):
@@ -157,7 +157,8 @@ def _layers(module, twin, run_layer, data, treads, state):
             if of == layer:
                 first = twin.State(*(field[index] for field in state))
                 run_one = functools.partial(run_layer, params(module, twin, suffix))
-                hs, end = _direction(run_one, data, treads, first, suffix.endswith("_reverse"))
+                go = _whole if whole and kernels.serves(data.device) else _direction
+                hs, end = go(run_one, data, treads, first, suffix.endswith("_reverse"))
                 outputs.append(hs)
                 last.append(end)
         data = torch.cat(outputs, dim=-1) if len(outputs) > 1 else outputs[0]
@@ -187,6 +188,17 @@ def _direction(run_one, data, treads, state, reverse):
     if reverse:
         return torch.cat(outputs[::-1]), going
     return torch.cat(outputs), tuple(torch.cat(parts) for parts in zip(going, *reversed(ended), strict=True))
+
+
+def _whole(run_one, data, treads, state, reverse):
+    """The same as `_direction` in one run: a kernel keeps the state of a sequence that is not going."""
+    if len(treads) == 1:
+        hs, end = run_one(data.view(*treads[0], data.shape[-1]), state, reverse=reverse)
+        return hs.flatten(0, 1), end
+    counts = torch.tensor([n for steps, n in treads for _ in range(steps)])
+    x, lengths = pad_packed_sequence(PackedSequence(data, counts))
+    hs, end = run_one(x, state, lengths=lengths.to(data.device, torch.int32), reverse=reverse)
+    return pack_padded_sequence(hs, lengths).data, end
 
 
 def _checked(module, data):
@@ -306,7 +318,6 @@ def variant(name, twin, forget_block=None, products=None):
     For cells that torch.nn does not have.  `forget_block` is the number of the gate block whose bias starts at
     forget_bias.
     """
-    loop = recurrence.equations(twin, products)
     fields = ", ".join(f"{field}_n" for field in twin.State._fields)
 
     class Variant(nn.Module):
@@ -321,8 +332,8 @@ def variant(name, twin, forget_block=None, products=None):
             add_parameters(self, twin, device, dtype, None if forget_block is None else forget_bias, forget_block)
 
         def forward(self, input, hx=None, lengths=None):
-            run_layer = functools.partial(recurrence.run, twin, loop=loop)
-            hs, last = run(self, twin, run_layer, input, as_state(hx, twin), lengths)
+            run_layer = functools.partial(recurrence.run, twin, products=products)
+            hs, last = run(self, twin, run_layer, input, as_state(hx, twin), lengths, whole=True)
             return hs, last if len(last) > 1 else last[0]
 
         def extra_repr(self):

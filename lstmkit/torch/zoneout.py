@@ -17,24 +17,19 @@ from lstmkit.numpy import zoneout as twin
 from lstmkit.torch import lstm, recurrence, stack
 
 
-def loop(params, x, state, m_h, m_c):
-    """The recurrence in torch operations, with masks (T, B, H): hs (T, B, H) and the last state."""
-    return recurrence.rows(twin.cell, [params], x, state, given={"m_h": m_h, "m_c": m_c})
-
-
-def run_layer(module, params, x, state):
-    """One layer in one direction: hs (T, B, H) and the last State, from x (T, B, D).
+def run_layer(module, params, x, state, **way):
+    """One layer in one direction: hs (T, B, H) and the last State, from x (T, B, D); `way` is for recurrence.run.
 
     In training the masks come from torch's random generator, on the device of x; in evaluation they are their means.
     """
     if module.zoneout_h == module.zoneout_c == 0:
-        return lstm.run_layer(params, x, state)
+        return lstm.run_layer(params, x, state, **way)
     shape = (*x.shape[:2], module.hidden_size)
     m_h, m_c = (
         x.new_empty(shape).bernoulli_(p) if module.training else x.new_full(shape, p)
         for p in (module.zoneout_h, module.zoneout_c)
     )
-    return recurrence.run(twin, params, x, state, loop, m_h=m_h, m_c=m_c)
+    return recurrence.run(twin, params, x, state, m_h=m_h, m_c=m_c, **way)
 
 
 class ZoneoutLSTM(nn.Module):
@@ -67,7 +62,7 @@ class ZoneoutLSTM(nn.Module):
         ValueError for a wrong shape, or dtypes that differ.
         """
         run_one = functools.partial(run_layer, self)
-        return stack.run(self, twin, run_one, input, stack.as_state(hx, twin), lengths)
+        return stack.run(self, twin, run_one, input, stack.as_state(hx, twin), lengths, whole=True)
 
     def extra_repr(self):
         """Sizes and options, as torch.nn prints them."""

@@ -1,0 +1,362 @@
+"""The GPU kernels without a GPU: on Triton's interpreter against the NumPy core in float64, and compiled for a GPU."""
+
+import importlib
+import inspect
+import os
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("triton", reason="the kernels are written in Triton")
+
+import crowd as crowds
+import triton.language as tl
+from torch.autograd import grad
+from triton.runtime import interpreter
+
+from lstmkit import torch as modules
+from lstmkit.numpy.shapes import sized
+from lstmkit.torch import full_gate_recurrence, kernels, recurrence
+from lstmkit.torch.kernels import template
+
+CELLS = [
+    "coupled", "full_gate_recurrence", "gru", "lstm", "lstm97", "no_input_activation", "no_input_gate",
+    "no_output_activation", "no_output_gate", "peephole", "rnn", "rnn_relu", "slstm", "zoneout",
+]  # fmt: skip
+H200 = kernels.Chip(processors=132, on_chip=227 << 10)
+NARROW = kernels.Chip(processors=132, on_chip=1 << 10)  # no room in one program for all units of a sequence
+LENGTHS = [4, 1, 6, 3, 1]
+
+pytestmark = [
+    pytest.mark.skipif(
+        os.environ.get("TRITON_INTERPRET") != "1", reason="these run on Triton's interpreter: TRITON_INTERPRET=1 pytest"
+    ),
+    # Places of a block that stand for no unit hold 0, and the sLSTM divides by what stands there; it is never stored.
+    pytest.mark.filterwarnings("ignore:(invalid value|divide by zero) encountered:RuntimeWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def poison(torch, monkeypatch):
+    """Memory that nobody has written to holds NaN."""
+    new_empty, empty_like = torch.Tensor.new_empty, torch.empty_like
+
+    def spoilt(tensor):
+        return tensor.fill_(torch.nan if tensor.is_floating_point() else -(2**30))
+
+    monkeypatch.setattr(torch.Tensor, "new_empty", lambda *a, **k: spoilt(new_empty(*a, **k)))
+    monkeypatch.setattr(torch, "empty_like", lambda *a, **k: spoilt(empty_like(*a, **k)))
+
+
+@pytest.fixture(autouse=True)
+def products_of_bfloat16(monkeypatch):
+    """The interpreter multiplies the bits of a bfloat16 as whole numbers (triton-lang/triton#11584): widened."""
+    builder = interpreter.InterpreterBuilder
+    create_dot = builder.create_dot
+
+    def widened(handle):
+        if handle.dtype.scalar != tl.bfloat16:
+            return handle
+        return interpreter.TensorHandle((handle.data.astype(np.uint32) << 16).view(np.float32), tl.float32)
+
+    monkeypatch.setattr(
+        builder, "create_dot", lambda self, a, b, *rest: create_dot(self, widened(a), widened(b), *rest)
+    )
+
+
+@pytest.fixture
+def crowd(monkeypatch, seed):
+    crowds.install(monkeypatch, seed)
+
+
+class Case:
+    """A layer of random weights over random inputs from a random state, and a random loss of all that comes out."""
+
+    def __init__(self, torch, rng, name, T=6, B=5, D=3, H=7):
+        self.torch, self.name, self.twin = torch, name, importlib.import_module(f"lstmkit.numpy.{name}")
+        self.sizes = T, B, D, H
+        self.params = [rng.normal(size=sized(shape, D=D, H=H)) / 2 for shape in self.twin.SHAPES]
+        self.x, fields = rng.normal(size=(T, B, D)), self.twin.State._fields
+        self.state = [rng.normal(size=(B, H)) for _ in fields]
+        if name == "slstm":
+            self.state[2] = 1 + rng.random((B, H))  # a normaliser is a sum of weights
+        self.given = {m: rng.integers(0, 2, (T, B, H)).astype(float) for m in template.shape(self.twin.cell).given}
+        self.incoming = [rng.normal(size=(T, B, H)), *(rng.normal(size=(B, H)) for _ in fields)]
+
+    def results(self, run, dtype):
+        """Outputs and gradients of run(params, x, state, given) in a dtype, as float64 arrays, by name."""
+        make, fields = (lambda a: self.torch.tensor(a, dtype=dtype)), self.twin.State._fields
+        x, params, state = make(self.x), [make(a) for a in self.params], [make(a) for a in self.state]
+        leaves = [tensor.requires_grad_() for tensor in (x, *params, *state)]
+        given = {name: make(array) for name, array in self.given.items()}
+        hs, last = run(self.twin.Params(*params), x, self.twin.State(*state), given)
+        out = [hs, *last]
+        loss = sum((a.double() * self.torch.tensor(d)).sum() for a, d in zip(out, self.incoming, strict=True))
+        names = ["hs", *fields, "d_x", *(f"d_{n}" for n in self.twin.Params._fields), *(f"d_{f}_0" for f in fields)]
+        found = [*out, *grad(loss, leaves, allow_unused=True, materialize_grads=True)]
+        return {name: tensor.detach().double().numpy() for name, tensor in zip(names, found, strict=True)}
+
+    def products(self):
+        """The function that makes a list of products, and the unit weights, from Params."""
+        special = {"full_gate_recurrence": full_gate_recurrence.products}
+        return special.get(self.name) or recurrence.own_products(self.twin)
+
+    def core(self, lengths=None, reverse=False):
+        """From the NumPy core in float64: by sequences, each cut to its length and turned around if `reverse`."""
+
+        def run(params, x, state, given):
+            parts = []
+            for b in range(x.shape[1]):
+                some = slice(None, None if lengths is None else lengths[b])
+                pick = [field[some, b : b + 1] for field in (x, *given.values())]
+                one, *masks = (field.flip(0) for field in pick) if reverse else pick
+                first = self.twin.State(*(field[b : b + 1] for field in state))
+                hs, last = recurrence.run(
+                    self.twin, params, one, first, products=self.products(), **dict(zip(given, masks, strict=True))
+                )
+                hs = hs.flip(0) if reverse else hs
+                padding = hs.new_zeros(len(x) - len(hs), 1, hs.shape[2])
+                parts.append((self.torch.cat([hs, padding]), last))
+            hs = self.torch.cat([hs for hs, _ in parts], dim=1)
+            return hs, [self.torch.cat(fields) for fields in zip(*(last for _, last in parts), strict=True)]
+
+        return self.results(run, self.torch.float64)
+
+    def composed(self, dtype, lengths=None, reverse=False):
+        """From what second derivatives, and shapes without a kernel, are left to."""
+
+        def run(params, x, state, given):
+            products, weights = self.products()(params)
+            ends = None if lengths is None else self.torch.tensor(lengths)
+            return recurrence.either_way(self.twin.cell, x, state, weights, products, given, ends, reverse)
+
+        return self.results(run, getattr(self.torch, dtype))
+
+    def kernel(self, dtype="float32", lengths=None, **options):
+        """From the kernels."""
+
+        def run(params, x, state, given):
+            products, weights = self.products()(params)
+            ends = None if lengths is None else self.torch.tensor(lengths, dtype=self.torch.int32)
+            return kernels.run(
+                self.twin.cell, None, products, x, state, weights, given, ends, **{"on": H200, **options}
+            )
+
+        return self.results(run, getattr(self.torch, dtype))
+
+
+def agree(got, want, tolerance=1e-5):
+    for name, array in want.items():
+        assert np.isfinite(got[name]).all(), name
+        error = np.linalg.norm(got[name] - array) / (np.linalg.norm(array) + 1e-3)
+        assert error < tolerance, f"{name}: relative error {error:.1e}"
+
+
+# Values
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("way", ["forward", "backward", "lengths", "lengths backward"])
+def test_a_kernel_equals_the_core(torch, rng, name, way):
+    case = Case(torch, rng, name)
+    about = {"lengths": LENGTHS if "lengths" in way else None, "reverse": "backward" in way}
+    agree(case.kernel(**about), case.core(**about))
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("way", ["forward", "lengths backward"])
+def test_programs_that_share_the_units_equal_the_core(torch, rng, crowd, name, way):
+    case = Case(torch, rng, name, B=19, D=2, H=21, T=4)
+    about = {"lengths": [1 + b % 4 for b in range(19)] if "lengths" in way else None, "reverse": "backward" in way}
+    agree(case.kernel(on=NARROW._replace(on_chip=12 << 10), **about), case.core(**about))
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("way", ["forward", "lengths backward"])
+def test_gates_made_again_give_the_same_gradients(torch, rng, monkeypatch, name, way):
+    monkeypatch.setattr(kernels, "CHUNK", 4)  # of 6 steps: a whole one and a rest
+    case = Case(torch, rng, name)
+    about = {"lengths": LENGTHS if "lengths" in way else None, "reverse": "backward" in way}
+    agree(case.kernel(kept=0, **about), case.core(**about))
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (1, 33, 2, 16), (40, 2, 5, 17), (3, 16, 1, 33)], ids=str)
+@pytest.mark.parametrize("name", ["lstm", "gru", "peephole"])
+def test_sizes(torch, rng, name, sizes):
+    case = Case(torch, rng, name, *sizes)
+    agree(case.kernel(), case.core())
+
+
+@pytest.mark.parametrize("name", [name for name in CELLS if name != "rnn_relu"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_16_bits_lose_no_more_than_in_torch(torch, rng, name, dtype):
+    """All outputs and gradients as one vector: single gradients may vanish, and with them every digit.
+
+    Without the ReLU, where one rounding decides whether a unit learns at all.
+    """
+    case = Case(torch, rng, name)
+    want, ours, theirs = case.core(), case.kernel(dtype), case.composed(dtype)
+
+    def error(found):
+        return np.sqrt(sum(np.square(found[key] - want[key]).sum() for key in want))
+
+    assert error(ours) < 4 * error(theirs) + 1e-3
+
+
+def test_a_state_of_32_bits_adds_up_what_16_bits_would_lose(torch, rng):
+    case = Case(torch, rng, "lstm97", T=60)
+    case.params = [np.zeros_like(a) for a in case.params]
+    case.params[2][7:14] = 0.02  # tanh of it is written sixty times, half of it each time
+    case.state[1][:] = 4.0
+    want = 4 + 60 * np.tanh(0.02) / 2
+    assert abs(case.kernel("bfloat16")["c"] - want).max() < 0.02  # one digit of bfloat16 near 4; added up there: 0.6
+
+
+def test_not_a_number_stays_where_it_is(torch, rng):
+    for name in ("lstm", "rnn_relu", "slstm"):
+        case = Case(torch, rng, name)
+        case.x[2, 1] = np.nan
+        found = case.kernel()["hs"]
+        assert np.isnan(found[2:, 1]).all()
+        assert np.isfinite(np.delete(found, 1, axis=1)).all()
+
+
+# The gradient of a gradient, and what is not asked for
+
+
+def test_second_derivatives(torch, rng, monkeypatch):
+    case = Case(torch, rng, "gru", T=2, B=2, D=2, H=2)
+
+    def penalty(run, dtype):
+        x = torch.tensor(case.x, dtype=dtype).requires_grad_()
+        params = case.twin.Params(*(torch.tensor(a, dtype=dtype) for a in case.params))
+        hs, _ = run(params, x, case.twin.State(*(torch.tensor(a, dtype=dtype) for a in case.state)))
+        (d_x,) = grad(hs.square().sum(), x, create_graph=True)
+        return grad(d_x.square().sum(), x)[0].double()
+
+    def in_a_kernel(params, x, state):
+        products, weights = case.products()(params)
+        return recurrence.in_a_kernel(case.twin.cell, products, weights, x, state, {}, None, False)
+
+    want = penalty(lambda params, x, state: recurrence.equations(case.twin)(params, x, state), torch.float64)
+    monkeypatch.setattr(kernels, "chip", lambda device: H200)
+    torch.testing.assert_close(penalty(in_a_kernel, torch.float32), want, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["lstm", "zoneout"])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+def test_the_composed_path_equals_the_core(torch, rng, name, reverse, lengths):
+    case = Case(torch, rng, name)
+    agree(case.composed("float64", lengths, reverse), case.core(lengths, reverse), 1e-12)
+
+
+def test_nothing_is_kept_without_a_gradient(torch, rng, monkeypatch):
+    seen, launch = [], kernels._launch
+    monkeypatch.setattr(kernels, "_launch", lambda *a, **k: seen.append(k) or launch(*a, **k))
+    case = Case(torch, rng, "lstm")
+    products, weights = case.products()(case.twin.Params(*(torch.tensor(a).float() for a in case.params)))
+    x, state = torch.tensor(case.x).float(), [torch.tensor(a).float() for a in case.state]
+    hs, _ = kernels.run(case.twin.cell, None, products, x, state, weights, on=H200)
+    x.requires_grad_()
+    kernels.run(case.twin.cell, None, products, x, state, weights, on=H200, kept=0)
+    kernels.run(case.twin.cell, None, products, x, state, weights, on=H200)
+    with torch.no_grad():
+        kernels.run(case.twin.cell, None, products, x, state, weights, on=H200)
+    assert not hs.requires_grad
+    assert [(k["CARRY"], k["KEEP"]) for k in seen] == [(False, False), (True, False), (True, True), (False, False)]
+
+
+def test_autocast(torch, rng):
+    case = Case(torch, rng, "lstm")
+    plain = case.kernel("bfloat16")
+    with torch.autocast("cpu", torch.bfloat16):
+        found = case.kernel()
+    agree(found, plain, 0.1)
+
+
+# Modules
+
+
+MODULES = ["LSTM", "GRU", "RNN", "PeepholeLSTM", "FullGateRecurrenceLSTM", "SLSTM", "ZoneoutLSTM"]
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """The processor counts as a GPU."""
+    monkeypatch.setattr(kernels, "serves", lambda device: True)
+    monkeypatch.setattr(kernels, "chip", lambda device: H200)
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("lengths", [None, LENGTHS], ids=["padded", "lengths"])
+def test_modules_use_the_kernels(torch, rng, served, monkeypatch, name, bidirectional, lengths):
+    x = torch.tensor(rng.normal(size=(6, 5, 3)))
+    network = getattr(modules, name)(3, 7, 2, bidirectional=bidirectional, dtype=torch.float64).eval()
+    launched, launch = [], kernels._launch
+    monkeypatch.setattr(kernels, "_launch", lambda *a, **k: launched.append(a[1]) or launch(*a, **k))
+    results = []
+    for dtype in (torch.float64, torch.float32):
+        served = dtype == torch.float32
+        monkeypatch.setattr(kernels, "serves", lambda device, served=served: served)
+        network, inputs = network.to(dtype), x.to(dtype).requires_grad_()
+        hs, last = network(inputs, lengths=lengths)
+        last = last if isinstance(last, tuple) else (last,)
+        loss = sum(torch.linspace(-1, 1, a.numel(), dtype=a.dtype) @ a.flatten() for a in (hs, *last))
+        results.append([hs, *last, *grad(loss, [inputs, *network.parameters()])])
+    assert launched == ["forward"] * (2 + 2 * bidirectional) + ["backward"] * (2 + 2 * bidirectional)
+    for a, b in zip(*results, strict=True):
+        torch.testing.assert_close(b.double(), a, rtol=1e-4, atol=2e-5)
+
+
+def test_a_shape_without_a_kernel_is_named_and_still_works(torch, rng, served):
+    network = modules.LSTM(3, 4, dtype=torch.float64)
+    with pytest.warns(RuntimeWarning, match="float64.*float32, bfloat16 or float16"):
+        hs, _ = network(torch.tensor(rng.normal(size=(6, 5, 3))))
+    assert hs.shape == (6, 5, 4)
+
+
+def test_no_steps_and_no_sequences(torch, served):
+    network = modules.LSTM(3, 4)
+    for T, B in ((0, 2), (2, 0)):
+        hs, (h, c) = network(torch.zeros(T, B, 3))
+        assert hs.shape == (T, B, 4)
+        assert h.shape == c.shape == (1, B, 4)
+
+
+# Plans
+
+
+@pytest.mark.parametrize("H", [1, 16, 100, 128, 129, 200, 256, 512, 768, 1000, 1024])
+@pytest.mark.parametrize("itemsize", [2, 4])
+@pytest.mark.parametrize("B", [1, 16, 128])
+def test_a_plan_covers_all_units_and_fits(H, itemsize, B):
+    made = kernels.plan(B, H, 4, itemsize, H200)
+    assert sum(made.pieces) >= H
+    assert all(size & (size - 1) == 0 and size >= 16 for size in made.pieces)
+    assert 4 * sum(made.pieces) * made.units * itemsize <= H200.on_chip
+    if made.many:
+        assert -(-B // made.rows) * -(-H // made.units) <= H200.processors
+    else:
+        assert made.units >= H
+        assert made.pieces == (made.units,)
+
+
+def test_what_does_not_fit_is_said():
+    with pytest.raises(kernels.Unsupported, match=r"H = 4096 and B = 16.*132 multiprocessors"):
+        kernels.plan(16, 4096, 4, 2, H200)
+
+
+# The text
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_kernel_holds_the_cells_own_lines(name):
+    cell = importlib.import_module(f"lstmkit.cells.{name}")
+    text = template.source(cell, ("xh",) * len(template.shape(cell).gates), (16,))
+    assert inspect.getsource(cell.step) in text
+    assert inspect.getsource(cell.step_backward) in text
+    compile(text, name, "exec")
+    assert "<" not in text.replace(" < ", "")
