@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 READY := .venv/.ready
 RELEASED := exercises/release/.built
-# Test files that `make test` runs at once: one more than two cores, for the browser and the worker have them wait.
-JOBS ?= 3
+# Test files that `make test` runs at once.
+JOBS ?= 2
 # The environment's programs call each other by name (nbgrader calls alembic, for one).
 export PATH := $(BIN):$(PATH)
 # The products of the experiments are small: a second thread costs more than it brings.

@@ -1,6 +1,6 @@
 """Compiles the kernels of a cell for a GPU that need not be there; prints what they take of it as JSON.
 
-    TRITON_INTERPRET=0 python tests/ahead.py 90 lstm 128 16 bf16 [more of name, H, B, type]
+TRITON_INTERPRET=0 python tests/ahead.py 90 lstm 128 16 bf16 [more of name, H, B, type]
 """
 
 import importlib
@@ -50,7 +50,7 @@ def compile_one(capability, name, H, B, dtype, kernel):
         (position,): [["tt.divisibility", 16]] for position, n in enumerate(names) if signature[n].startswith("*")
     }
     source = ASTSource(function, signature, given, aligned)
-    options = {"num_warps": made.warps, "num_stages": 1, "launch_cooperative_grid": made.many}
+    options = {"ptx_version": 87, "num_warps": made.warps, "num_stages": 1, "launch_cooperative_grid": made.many}
     compiled = triton.compile(source, target=GPUTarget("cuda", capability, 32), options=options)
     assembler = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "ptxas"
     with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:

@@ -283,7 +283,9 @@ def test_module_equals_its_numpy_twin(torch, seed, monkeypatch, training, by):
     if by == "torch":
         from lstmkit.torch import recurrence
 
-        monkeypatch.setattr(recurrence, "run", lambda twin, *given, **outside: given[3](*given[:3], **outside))
+        monkeypatch.setattr(
+            recurrence, "run", lambda twin, *given, **outside: recurrence.equations(twin)(*given, **outside)
+        )
     network, x, hx = module(torch).train(training), leaf(torch, T, B, D), (leaf(torch, 1, B, H), leaf(torch, 1, B, H))
     torch.manual_seed(seed)
     hs, last = network(x, hx)

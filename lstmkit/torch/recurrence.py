@@ -67,12 +67,12 @@ def torch_is_faster(x, tensors, has_fast_kernel):
 
 def in_a_kernel(cell, products, weights, x, state, given, lengths, reverse):
     """The recurrence in a GPU kernel or, where there is none for a shape, said in a warning, in torch operations."""
-    composed = functools.partial(either_way, cell, given=given, lengths=lengths, reverse=reverse)
+    composed = functools.partial(either_way, cell)
     try:
         return kernels.run(cell, composed, products, x, state, weights, given, lengths, reverse)
     except kernels.Unsupported as reason:
         warnings.warn(f"{reason}; until then torch operations do it, one step at a time", RuntimeWarning, stacklevel=2)
-        return composed(x, state, weights, products)
+        return composed(x, state, weights, products, given, lengths, reverse)
 
 
 def either_way(cell, x, state, weights, products, given=None, lengths=None, reverse=False):

@@ -59,19 +59,20 @@ def chip(device):
 def plan(B, H, matrices, itemsize, on):
     """The Plan for B sequences and `matrices` recurrent matrices of H by H numbers of `itemsize` bytes, on a Chip.
 
-    One program for all units of its sequences if the weights fit into it, else as few programs as hold them all.
-    Raises Unsupported where the weights are too large for the whole chip, or the sequences too many.
+    One program for all units of its sequences if the weights fit into it, else as few programs as hold them all.  A
+    program holds its part of the weights, and h of its sequences.  Raises Unsupported where the weights are too large
+    for the whole chip, or the sequences too many.
     """
-    most = 0.62 * on.on_chip  # the rest is for what comes and goes each step
+    most = on.on_chip - 2048  # beside these there are some small things
     side = max(16, 2 ** math.ceil(math.log2(H)))
-    if matrices * side**2 * itemsize <= most:
+    if (matrices * side + 2 * 16) * side * itemsize <= most:
         return Plan(16, side, False, (side,), 8 if side >= 64 else 4)
-    pieces = tuple(2**bit for bit in reversed(range(4, 16)) if (16 * math.ceil(H / 16)) & 2**bit)
-    most = 0.9 * on.on_chip
+    width = 16 * math.ceil(H / 16)
+    pieces = tuple(2**bit for bit in reversed(range(4, 16)) if width & 2**bit)
     for rows in (16, 32, 64, 128):
         for units in (16, 8):
             programs = math.ceil(B / rows) * math.ceil(H / units)
-            if programs <= on.processors and matrices * H * units * itemsize <= most:
+            if programs <= on.processors and (matrices * units + rows) * width * itemsize <= most:
                 return Plan(rows, units, True, pieces, 8)
     raise Unsupported(
         f"no kernel for H = {H} and B = {B}: {matrices} recurrent matrices of {itemsize}-byte numbers do not fit on a "
@@ -84,7 +85,7 @@ class How(NamedTuple):
     """What a kernel must know beside its tensors."""
 
     cell: object  # a module of lstmkit.cells
-    composed: object  # the same in torch operations, (x, state, weights, products) -> hs, last, for second derivatives
+    composed: object  # the same in torch operations, for second derivatives: see `run`
     sees: tuple  # for each gate block, what it sees: a string of "x" and "h"
     given: tuple  # what a step takes from outside, (T, B, H) each
     lengths: object  # (B,) int32 on the device: steps of each sequence; or None
@@ -98,11 +99,13 @@ class How(NamedTuple):
 def run(cell, composed, products, x, state, weights=(), given=None, lengths=None, reverse=False, on=None, kept=KEPT):
     """hs (T, B, H) and the last state, differentiable in x, the state, the weights and the products, twice.
 
-    `composed(x, state, weights, products)` is the same in torch operations.  With lengths (B,), int32 on the device, a
-    sequence's state stays as it is beyond its length, and hs is 0 there.  With `reverse` the last step comes first.
+    `composed(x, state, weights, products, given, lengths, reverse)` is the same in torch operations.  With lengths
+    (B,), int32 on the device, a sequence's state stays as it is beyond its length, and hs is 0 there.  With `reverse`
+    the last step comes first.
     float32 products are tf32 where torch.backends.cuda.matmul.allow_tf32 says so.  Under autocast x and the products
-    are of its dtype.  `on` is the Chip, that of x's device unless told; `kept` how many bytes of gates may wait for
-    the way back.  Raises Unsupported for a dtype, or a shape for which `plan` finds nothing.
+    are of its dtype.  A batch that is too large for one launch is cut into two.  `on` is the Chip, that of x's device
+    unless told; `kept` how many bytes of gates may wait for the way back.  Raises Unsupported for a dtype, or a shape
+    for which `plan` finds nothing.
     """
     if torch.is_autocast_enabled(x.device.type):
         dtype = torch.get_autocast_dtype(x.device.type)
@@ -116,17 +119,34 @@ def run(cell, composed, products, x, state, weights=(), given=None, lengths=None
     matrices = len(has.past) * sum("h" in seen for seen in sees)
     flat = [W for product in products for W in product if W is not None]
     learning = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (x, *state, *weights, *flat))
+    if not T * B:
+        return composed(x, state, weights, products, given, lengths, reverse)
+    try:
+        made = plan(B, H, matrices, x.element_size(), on := on or chip(x.device))
+    except Unsupported:
+        if B <= 16:
+            raise
+        return _halves(cell, composed, products, x, state, weights, given or {}, lengths, reverse, on, kept)
     how = How(
-        cell, composed, sees, tuple((given or {}).values()), lengths, reverse,
-        plan(B, H, matrices, x.element_size(), on or chip(x.device)),
+        cell, composed, sees, tuple((given or {}).values()), lengths, reverse, made,
         "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee",
         learning, keep=learning and T * B * H * len(has.kept) * x.element_size() <= kept,
     )  # fmt: skip
-    if not T * B:
-        return composed(x, state, weights, products)
     shapes = [tuple(W is not None for W in product) for product in products]
     hs, *last = Recurrence.apply(how, shapes, len(state), len(weights), x, *state, *weights, *flat)
     return hs, tuple(last)
+
+
+def _halves(cell, composed, products, x, state, weights, given, lengths, reverse, on, kept):
+    middle = 16 * math.ceil(x.shape[1] / 32)
+    results = []
+    for some in (slice(None, middle), slice(middle, None)):
+        first, masks = [field[some] for field in state], {name: values[:, some] for name, values in given.items()}
+        ends = None if lengths is None else lengths[some].contiguous()
+        inputs = x[:, some].contiguous()
+        results.append(run(cell, composed, products, inputs, first, weights, masks, ends, reverse, on, kept))
+    (left, ends_left), (right, ends_right) = results
+    return torch.cat([left, right], dim=1), tuple(map(torch.cat, zip(ends_left, ends_right, strict=True)))
 
 
 class Recurrence(torch.autograd.Function):
@@ -277,7 +297,8 @@ def _products_backward(x, seen, d_gates, products):
 
 def _composed(how, x, tensors, parts, d_outputs):
     """The gradients of x and the tensors, each as a differentiable function of all that it depends on."""
-    hs, last = how.composed(x, *parts)
+    names = template.shape(how.cell).given
+    hs, last = how.composed(x, *parts, dict(zip(names, how.given, strict=True)), how.lengths, how.reverse)
     wanted = [tensor for tensor in (x, *tensors) if tensor.requires_grad]
     found = iter(torch.autograd.grad((hs, *last), wanted, d_outputs, create_graph=True, allow_unused=True))
     return [next(found) if tensor.requires_grad else None for tensor in (x, *tensors)]
