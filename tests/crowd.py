@@ -19,7 +19,7 @@ class Crowd:
     """The programs of one launch, by their places in the grid."""
 
     def __init__(self, places, chance):
-        self.chance, self.arrived, self.error = chance, {}, None
+        self.chance, self.arrived, self.meetings, self.error = chance, {}, {}, None
         self.turns = {place: threading.Semaphore(0) for place in places}
         self.ready, self.waiting = list(places), []
 
@@ -35,8 +35,11 @@ class Crowd:
             raise self.error
 
     def meet(self, counter, target):
-        """What pointwise.meet does, for the program that runs."""
+        """What pointwise.meet does, for the program that runs; it must wait for all of its row, and no fewer."""
         counter, place = int(_number(counter)), HERE.place
+        self.meetings[place] = self.meetings.get(place, 0) + 1
+        programs = sum(row == place[0] for row, _ in self.turns)
+        assert _number(target) == self.meetings[place] * programs, f"program {place} waits for {_number(target)}"
         self.arrived[counter] = self.arrived.get(counter, 0) + 1
         self.waiting.append(place)
         self._hand_on()
