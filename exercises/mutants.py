@@ -39,6 +39,7 @@ from lstmkit.grading.question import examine
 
 HERE = Path(__file__).parent
 SECONDS = 2.0  # for one call of a mutant: many of them never end
+MEMORY = 2**31  # bytes that a mutant may take beside what is there already
 STUDENTS = ("ada", "boole", "cantor", "dirac", "euler", "frege")  # a question with numbers of one's own is asked to all
 
 SWAPS = {
@@ -242,16 +243,36 @@ def survivors(assignment, question, sample=None, seed=0):
     kept, guard.SECONDS = guard.SECONDS, SECONDS
     outside = os.environ.get(personal.VARIABLE)
     try:
-        alive = [mutant for mutant in found if not key.loses(question, mutant.source)]
-        for student in STUDENTS if key.check.QUESTIONS[question].yours else ():
-            theirs = Key(assignment, personal.code_of("a secret of the mutants", student))
-            alive = [mutant for mutant in alive if not theirs.loses(question, mutant.source)]
+        with memory_limit():
+            alive = [mutant for mutant in found if not key.loses(question, mutant.source)]
+            for student in STUDENTS if key.check.QUESTIONS[question].yours else ():
+                theirs = Key(assignment, personal.code_of("a secret of the mutants", student))
+                alive = [mutant for mutant in alive if not theirs.loses(question, mutant.source)]
     finally:
         guard.SECONDS = kept
         os.environ.pop(personal.VARIABLE)
         if outside is not None:
             os.environ[personal.VARIABLE] = outside
     return len(found), [mutant.what for mutant in alive]
+
+
+@contextlib.contextmanager
+def memory_limit():
+    """A MemoryError for a mutant that wants more than MEMORY, on Linux: one that never ends may take all there is."""
+    if sys.platform != "linux":
+        yield
+        return
+    import resource
+
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = pages * resource.getpagesize() + MEMORY
+    wanted = wanted if soft == resource.RLIM_INFINITY else min(wanted, soft)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 def reasons(assignment):

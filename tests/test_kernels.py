@@ -110,7 +110,7 @@ def test_a_batch_too_large_for_one_launch_is_cut(torch, rng, crowd, name, way):
 @pytest.mark.parametrize("name", ["lstm", "gru", "peephole"])
 def test_sizes(torch, rng, name, sizes):
     case = Case(torch, rng, name, *sizes)
-    agree(case.kernel(), case.core())
+    agree(case.kernel(), case.core(), 1e-5 * max(1, sizes[0] / 8))  # roundings add up along the steps
 
 
 @pytest.mark.parametrize("name", [name for name in CELLS if name != "rnn_relu"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 
@@ -96,3 +97,10 @@ def test_the_command_says_what_it_does_not_know(capsys):
         with pytest.raises(SystemExit):
             mutants.main(words)
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_a_mutant_that_takes_all_memory_is_stopped():
+    with mutants.memory_limit(), pytest.raises(MemoryError):
+        bytearray(2 * mutants.MEMORY)
+    bytearray(2 * mutants.MEMORY)  # never touched: costs nothing
