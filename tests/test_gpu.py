@@ -22,6 +22,11 @@ TOLERANCES = {"float32": 1e-5, "float16": 0.01, "bfloat16": 0.06}
 
 
 @pytest.fixture(autouse=True)
+def asked_for(monkeypatch):
+    monkeypatch.setenv("LSTMKIT_KERNELS", "1")
+
+
+@pytest.fixture(autouse=True)
 def poison():
     """Fill the memory that torch's allocator will hand out with NaN."""
     spoilt = [torch.full((2**20,), torch.nan, device="cuda") for _ in range(64)]

@@ -319,3 +319,9 @@ def test_every_cell_compiles():
     found = ahead(90, *(f"{name} {H} 16 {dtype}" for name in CELLS for H, dtype in ((32, "bf16"), (144, "fp16"))))
     assert {kernel["cell"] for kernel in found} == set(CELLS)
     assert all(kernel["shared"] <= kernel["on chip"] for kernel in found)
+
+
+@pytest.mark.parametrize(("device", "asked", "serves"), [("cuda", "1", True), ("cuda", "", False), ("cpu", "1", False)])
+def test_kernels_run_where_they_are_asked_for(torch, monkeypatch, device, asked, serves):
+    monkeypatch.setenv("LSTMKIT_KERNELS", asked)
+    assert kernels.serves(torch.device(device)) == serves

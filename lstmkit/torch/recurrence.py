@@ -1,8 +1,8 @@
 """Runs a cell over time on torch tensors: the same equations, on CPU and GPU.
 
 On the CPU, float32 and float64 go through the NumPy twin, forward and backward, with the memory shared and nothing
-copied on the way in.  On a GPU one kernel runs all steps (lstmkit/torch/kernels).  Everywhere else, and for second
-derivatives, a loop of torch operations does the same in rows, and autograd differentiates it.
+copied on the way in.  On a GPU, where it is asked for, one kernel runs all steps (lstmkit/torch/kernels).  Everywhere
+else, and for second derivatives, a loop of torch operations does the same in rows, and autograd differentiates it.
 
 T steps, B sequences, D inputs, H units.  x: (T, B, D); a state is a tuple of (B, H), h first.
 `twin` is a module of lstmkit.numpy; `params` and `state` are its Params and State, of tensors.

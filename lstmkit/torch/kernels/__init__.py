@@ -7,7 +7,8 @@ costs what its dependent parts cost, one after the other, and no launch.
 T steps, B sequences, D inputs, H units, G gate blocks.  x: (T, B, D); a state is a tuple of (B, H), h first.
 `products` is a list of (W_x, W_h, b), as lstmkit/numpy/recurrence.py has it.
 
-Persistent kernels with the weights on the chip: Diamos et al. (2016).  Nothing here has been timed on a GPU yet.
+Persistent kernels with the weights on the chip: Diamos et al. (2016).  These have run on Triton's interpreter, and on
+no GPU yet: until `pytest -m gpu` has passed on one, they run where LSTMKIT_KERNELS=1 asks for them.
 """
 
 import math
@@ -46,8 +47,8 @@ class Plan(NamedTuple):
 
 
 def serves(device):
-    """Whether the kernels run on a torch device: a GPU, with Triton there, unless LSTMKIT_KERNELS=0 forbids it."""
-    return device.type == "cuda" and os.environ.get("LSTMKIT_KERNELS") != "0" and bool(find_spec("triton"))
+    """Whether the kernels run on a torch device: a GPU, with Triton there, and LSTMKIT_KERNELS=1 in the environment."""
+    return device.type == "cuda" and os.environ.get("LSTMKIT_KERNELS") == "1" and bool(find_spec("triton"))
 
 
 def chip(device):
