@@ -16,7 +16,7 @@ the LSTM has two, for h and for c.  Where its word stands for nothing, it is lef
     <k>       the pieces that the H units of a product are cut into, each a power of two as Triton's blocks must be
 
 <field#> is the number of the name in its list, <ah#a> that in the list of <a>; <a.count> how many there are; <k.start>
-and <k.size> say where a piece is.
+and <k.size> say where a piece is; <places> stands for the lines of PLACES.
 
 T steps, B sequences, H units; each program has ROWS sequences and UNITS units.  Either one program has all units of its
 sequences, and h never leaves it, or MANY share them.  Then each step's h goes through memory, into one of the two
@@ -34,6 +34,15 @@ from typing import NamedTuple
 
 from lstmkit.numpy import inplace
 
+PLACES = """\
+    dtype: tl.constexpr = recurrent.dtype.element_ty
+    rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    units = tl.program_id(1) * UNITS + tl.arange(0, UNITS)
+    there = (rows < B)[:, None] & (units < H)[None, :]
+    own = rows[:, None] * H + units[None, :]
+    <k> = <k.start> + tl.arange(0, <k.size>)
+"""
+
 FORWARD = """
 @triton.jit(do_not_specialize=["T", "B"])
 def forward(
@@ -41,12 +50,7 @@ def forward(
     H: tl.constexpr, ROWS: tl.constexpr, UNITS: tl.constexpr, MANY: tl.constexpr, KEEP: tl.constexpr,
     CARRY: tl.constexpr, RAGGED: tl.constexpr, REVERSE: tl.constexpr, PRECISION: tl.constexpr,
 ):
-    dtype: tl.constexpr = recurrent.dtype.element_ty
-    rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    units = tl.program_id(1) * UNITS + tl.arange(0, UNITS)
-    there = (rows < B)[:, None] & (units < H)[None, :]
-    own = rows[:, None] * H + units[None, :]
-    <k> = <k.start> + tl.arange(0, <k.size>)
+    <places>
     W_<ah>_<past>_<k> = tl.load(recurrent + ((<ah#> * H + units[None, :]) * <past.count> + <past#>) * H + <k>[:, None],\
  mask=(<k> < H)[:, None] & (units < H)[None, :], other=0)
     b_<ab> = tl.load(biases + <ab#> * H + units, mask=units < H, other=0).to(tl.float32)[None, :]
@@ -93,12 +97,7 @@ def backward(
     T, B, begin, H: tl.constexpr, ROWS: tl.constexpr, UNITS: tl.constexpr, MANY: tl.constexpr, RAGGED: tl.constexpr,
     REVERSE: tl.constexpr, PRECISION: tl.constexpr,
 ):
-    dtype: tl.constexpr = recurrent.dtype.element_ty
-    rows = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    units = tl.program_id(1) * UNITS + tl.arange(0, UNITS)
-    there = (rows < B)[:, None] & (units < H)[None, :]
-    own = rows[:, None] * H + units[None, :]
-    <k> = <k.start> + tl.arange(0, <k.size>)
+    <places>
     W_<ah>_<past>_<k> = tl.load(recurrent + ((<ah#> * H + <k>[:, None]) * <past.count> + <past#>) * H + units[None, :],\
  mask=(<k> < H)[:, None] & (units < H)[None, :], other=0)
     <w> = tl.load(weights + <w#> * H + units, mask=units < H, other=0).to(tl.float32)[None, :]
@@ -228,7 +227,7 @@ def _several(names):
 
 def _written(template, lists, numbers, phrases):
     lines = []
-    for line in template.strip().split("\n"):
+    for line in template.replace("    <places>\n", PLACES).strip().split("\n"):
         for phrase, text in phrases.items():
             line = line.replace(f"<{phrase}>", text)
         words = dict.fromkeys(word for word, mark in WORD.findall(line) if mark != ".count")
