@@ -24,6 +24,8 @@ from lstmkit import torch as modules
 from lstmkit.torch import kernels, recurrence
 from lstmkit.torch.kernels import template
 
+# All cells in CI, and in the fast tests those that differ most.
+FEW = [n if n in {"gru", "lstm", "slstm", "zoneout"} else pytest.param(n, marks=pytest.mark.slow) for n in CELLS]
 LENGTHS = [4, 1, 6, 3, 1]
 
 pytestmark = [
@@ -79,7 +81,7 @@ def test_a_kernel_equals_the_core(torch, rng, name, way):
     agree(case.kernel(**about), case.core(**about))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", FEW)
 @pytest.mark.parametrize("way", ["forward", "lengths backward"])
 def test_programs_that_share_the_units_equal_the_core(torch, rng, crowd, monkeypatch, name, way):
     shared = kernels.Plan(rows=16, units=16, many=True, pieces=(32, 16), warps=4)
@@ -89,7 +91,7 @@ def test_programs_that_share_the_units_equal_the_core(torch, rng, crowd, monkeyp
     agree(case.kernel(**about), case.core(**about))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", FEW)
 @pytest.mark.parametrize("way", ["forward", "lengths backward"])
 def test_gates_made_again_give_the_same_gradients(torch, rng, monkeypatch, name, way):
     monkeypatch.setattr(kernels, "CHUNK", 4)  # of 6 steps: a whole one and a rest
@@ -204,7 +206,8 @@ def test_autocast(torch, rng):
 # Modules
 
 
-MODULES = ["LSTM", "GRU", "RNN", "PeepholeLSTM", "FullGateRecurrenceLSTM", "SLSTM", "ZoneoutLSTM"]
+SLOW = [pytest.param(n, marks=pytest.mark.slow) for n in ("RNN", "PeepholeLSTM", "FullGateRecurrenceLSTM", "SLSTM")]
+MODULES = ["LSTM", "GRU", "ZoneoutLSTM", *SLOW]
 
 
 @pytest.fixture
