@@ -20,13 +20,8 @@ class Case:
     """A layer of random weights over random inputs from a random state, and a random loss of all that comes out."""
 
     def __init__(self, torch, rng, name, T=6, B=5, D=3, H=7, device="cpu"):
-        self.torch, self.device, self.name, self.twin = (
-            torch,
-            device,
-            name,
-            importlib.import_module(f"lstmkit.numpy.{name}"),
-        )
-        self.sizes = T, B, D, H
+        self.torch, self.device, self.name = torch, device, name
+        self.twin = importlib.import_module(f"lstmkit.numpy.{name}")
         self.params = [rng.normal(size=sized(shape, D=D, H=H)) / 2 for shape in self.twin.SHAPES]
         self.x, fields = rng.normal(size=(T, B, D)), self.twin.State._fields
         self.state = [rng.normal(size=(B, H)) for _ in fields]
@@ -100,6 +95,7 @@ class Case:
 
 
 def agree(got, want, tolerance=1e-5):
+    """AssertionError where ‖got - want‖ / ‖want‖ of one of the arrays of `want` is above the tolerance."""
     for name, array in want.items():
         assert np.isfinite(got[name]).all(), name
         error = np.linalg.norm(got[name] - array) / (np.linalg.norm(array) + 0.1)  # some all but vanish
